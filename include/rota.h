@@ -1,0 +1,21 @@
+/*
+ * rota: coroutines, tasks and I/O for C. This header gathers the runtime; the
+ * web framework is rota/web.h.
+ */
+#ifndef ROTA_H
+#define ROTA_H
+
+#include "rota/arena.h"
+#include "rota/error.h"
+#include "rota/future.h"
+#include "rota/gather.h"
+#include "rota/group.h"
+#include "rota/log.h"
+#include "rota/run.h"
+#include "rota/scope.h"
+#include "rota/str.h"
+#include "rota/task.h"
+#include "rota/thread.h"
+#include "rota/time.h"
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * Task groups: tasks that end before the block that started them does.
+ *
+ *     rota_group g;
+ *     rota_group_begin(&g, 0);
+ *     rota_ignore(rota_group_create_task(&g, fetch, "http://a", 3));
+ *     rota_ignore(rota_group_create_task(&g, fetch, "http://b", 3));
+ *     int rc = rota_group_end(&g, 0);
+ *
+ * When one fails the others are cancelled; the end waits for all of them and
+ * returns the first error.
+ */
+#ifndef ROTA_GROUP_H
+#define ROTA_GROUP_H
+
+#include "rota/task.h"
+
+/* Lives where the caller puts it, from begin to end (and longer, for
+ * rota_group_errors). */
+typedef struct rota_group {
+    void *private_[36];
+} rota_group;
+
+enum rota_group_flags {
+    /* A failing member does not cancel the others. */
+    ROTA_GROUP_ISOLATE = 1 << 0,
+    /* It was set to ROTA_GROUP_INIT: one that was cancelled since is cancelled
+     * on entry. */
+    ROTA_GROUP_PREPARED = 1 << 1,
+};
+
+/* For a group that may be cancelled before it begins. */
+#define ROTA_GROUP_INIT \
+    {                   \
+        {               \
+            0           \
+        }               \
+    }
+
+/* Opens a group of the calling task, as a scope inside its innermost one: 0,
+ * or -EPERM outside a task. Suspends: no. */
+ROTA_API int rota_group_begin(rota_group *g, unsigned flags);
+
+/*
+ * Spawns fn(arg) into the group; `out` (may be NULL) receives an owned handle.
+ * Allowed while the group is open, also after it was cancelled (the task
+ * starts, and meets the cancel at its first suspending call). 0; -ENOMEM, or
+ * -ESHUTDOWN after the end: `arg` is still the caller's. Suspends: no.
+ */
+#define rota_group_spawn(g, fn, arg, options, out) \
+    rota_group_spawn_at(g, fn, arg, options, out, #fn, ROTA_HERE)
+ROTA_API int rota_group_spawn_at(rota_group *g, rota_fn *fn, void *arg,
+                                 const rota_task_options *options,
+                                 rota_task **out, const char *name,
+                                 const char *site) ROTA_MUST;
+
+/* The typed form, as rota_create_task: 0 or an error. */
+#define rota_group_create_task(g, name, ...)                         \
+    rota_group_spawn_copy(g, name##_rota_entry,                      \
+                          &(struct name##_rota_args){ __VA_ARGS__ }, \
+                          sizeof(struct name##_rota_args), #name, ROTA_HERE)
+ROTA_API int rota_group_spawn_copy(rota_group *g, rota_fn *fn, const void *args,
+                                   size_t size, const char *name,
+                                   const char *site) ROTA_MUST;
+
+/*
+ * Ends the group: waits for all members, not cancellably. `body_rc` is the
+ * result of the work in between: an error cancels the members. Returns the
+ * first error; else -ECANCELED when an outer cancellation cut something
+ * inside; else 0. Suspends: always.
+ */
+ROTA_API int rota_group_end(rota_group *g, int body_rc) ROTA_MUST;
+
+/* Cancels body and members; rota_group_end then returns 0 unless something
+ * failed. */
+ROTA_API void rota_group_cancel(rota_group *g, const char *reason);
+
+/* The errors in order of their coming, at most `n` (and at most 16) into
+ * `codes`; returns how many there were. May be asked after the end. */
+ROTA_API size_t rota_group_errors(const rota_group *g, int *codes, size_t n);
+
+#endif

@@ -1,0 +1,316 @@
+/*
+ * A slab is one mapping cut into stacks of one size class; each stack lies
+ * above its guard. Nothing is done for a stack before it is first handed out.
+ *
+ *   | guard | deep part ........ | watermark | 16 KiB | stagger |
+ *   map     base                                    top         stride
+ *
+ * Two facts of the kernel shape it. First, a first touch of a page costs
+ * microseconds, so a recycled stack keeps the pages above its watermark, and
+ * the last one put back is the first one handed out. Second, fresh pages are
+ * zero, and reading one maps the one shared zero page: zeroes at the
+ * watermark tell that nobody went deeper, without a system call and without a
+ * resident page. A frame may step over the watermark and leave it zero, so
+ * at each 256th recycling the deep part is given back unseen.
+ *
+ * A program whose tasks all go deep would pay for its deep pages again with
+ * each task; a few stacks of each pool, by a budget in bytes, may keep theirs.
+ */
+#include "coro/stack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "coro/guard.h"
+#include "coro/sanitize.h"
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+#ifndef PR_SET_VMA_ANON_NAME
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+enum {
+    SLAB_STACKS = 64,
+    SLAB_BYTES = SLAB_STACKS * STACK_DEFAULT, /* larger stacks: fewer */
+
+    /* Tops differ in their low bits, or all tasks would compete for the same
+     * sets of the cache; by so little that a shallow task keeps to a page. */
+    STAGGER_STEP = 64,
+    STAGGER_STEPS = 16,
+    STAGGER_ROOM = STAGGER_STEP * STAGGER_STEPS,
+
+    WATERMARK = 16 * 1024,
+    PROBES = 4,        /* places looked at just below the watermark, */
+    PROBE_STEP = 1024, /* bytes from one to the next, */
+    PROBE_WORDS = 8,   /* and words looked at in each */
+
+    CACHE_MOST = 8192,            /* warm stacks a pool keeps */
+    DEEP_BYTES = 2 * 1024 * 1024, /* what a pool's deep stacks may hold */
+};
+
+struct stack_slab {
+    struct list link; /* in its class */
+    struct stack_class *class;
+    char *map;
+    size_t stride;   /* bytes from one stack to the next */
+    unsigned count;  /* stacks there is room for */
+    unsigned carved; /* that were handed out at least once */
+    unsigned used;   /* that are out now */
+    struct stack stacks[];
+};
+
+static size_t round_up(size_t n, size_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+/* One past the stack's last byte, stagger and all. */
+static char *stack_end(const struct stack *s)
+{
+    size_t i = (size_t)(s - s->slab->stacks);
+    return s->slab->map + (i + 1) * s->slab->stride;
+}
+
+size_t stack_size(const struct stack *s)
+{
+    return (size_t)(s->top - s->base);
+}
+
+bool stack_guard_hit(const struct stack *s, const void *address)
+{
+    const char *a = address;
+    return s->guarded && a >= s->base - guard_size() && a < s->base;
+}
+
+void stack_pool_init(struct stack_pool *p)
+{
+    *p = (struct stack_pool){ 0 };
+    for (int i = 0; i < STACK_CLASSES; i++) {
+        list_init(&p->classes[i].free);
+        list_init(&p->classes[i].slabs);
+    }
+}
+
+/* Unmaps a slab none of whose stacks is out. False: the kernel has no memory
+ * to do so (a hole makes two mappings of one); the slab stands. */
+static bool slab_free(struct stack_pool *p, struct stack_slab *slab)
+{
+    size_t size = slab->stride * slab->count, guards = 0;
+    sanitize_open(slab->map, slab->map + size);
+    if (munmap(slab->map, size) < 0)
+        return false;
+    for (unsigned i = 0; i < slab->carved; i++) {
+        struct stack *s = &slab->stacks[i];
+        p->cached -= !list_empty(&s->link);
+        p->deep_bytes -= s->deep ? stack_size(s) : 0;
+        guards += s->guarded;
+        list_remove(&s->link);
+        sanitize_stack_gone(s->valgrind);
+    }
+    guard_unmapped(guards);
+    if (slab->class->fresh == slab)
+        slab->class->fresh = NULL;
+    list_remove(&slab->link);
+    free(slab);
+    return true;
+}
+
+void stack_pool_fini(struct stack_pool *p)
+{
+    for (int i = 0; i < STACK_CLASSES; i++)
+        list_each_safe (it, &p->classes[i].slabs)
+            slab_free(p, container_of(it, struct stack_slab, link));
+}
+
+static char *map_slab(size_t size)
+{
+    char *map =
+        mmap(NULL, size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    /* One huge page would make 2 MiB resident for a task of 4 KiB. Neither
+     * call is needed for anything to work. */
+    madvise(map, size, MADV_NOHUGEPAGE);
+    prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map, size, "rota stacks");
+    return map;
+}
+
+static struct stack_slab *slab_new(struct stack_class *class, size_t size,
+                                   unsigned count)
+{
+    struct stack_slab *slab =
+        calloc(1, sizeof *slab + count * sizeof slab->stacks[0]);
+    if (!slab)
+        return NULL;
+    slab->class = class;
+    slab->count = count;
+    slab->stride = guard_size() + round_up(size + STAGGER_ROOM, guard_page());
+    slab->map = map_slab(slab->stride * count);
+    if (!slab->map) {
+        free(slab);
+        return NULL;
+    }
+    list_insert(&class->slabs, &slab->link);
+    return slab;
+}
+
+/* A new slab, smaller than usual where that is all there is. */
+static struct stack_slab *add_slab(struct stack_pool *p,
+                                   struct stack_class *class, size_t size)
+{
+    size_t most =
+        size < SLAB_BYTES / SLAB_STACKS ? SLAB_STACKS : SLAB_BYTES / size;
+    unsigned count = most ? (unsigned)most : 1;
+    class->fresh = slab_new(class, size, count);
+    if (!class->fresh)
+        stack_pool_trim(p);
+    for (; !class->fresh && count > 0; count /= 2)
+        class->fresh = slab_new(class, size, count);
+    return class->fresh;
+}
+
+static struct stack *carve(struct stack_pool *p, struct stack_class *class,
+                           size_t size)
+{
+    struct stack_slab *slab = class->fresh;
+    if (!slab || slab->carved == slab->count)
+        slab = add_slab(p, class, size);
+    if (!slab)
+        return NULL;
+    unsigned i = slab->carved++;
+    struct stack *s = &slab->stacks[i];
+    char *low = slab->map + i * slab->stride;
+    s->slab = slab;
+    list_init(&s->link);
+    s->base = low + guard_size();
+    s->top = stack_end(s) - i % STAGGER_STEPS * STAGGER_STEP;
+    char *mark = stack_end(s) - round_up(WATERMARK, guard_page());
+    s->mark = mark - s->base < PROBES * PROBE_STEP ? NULL : mark;
+    s->guarded = guard_install(low);
+    p->unguarded += !s->guarded;
+    s->valgrind = sanitize_stack_new(s->base, s->top);
+    return s;
+}
+
+/* The class of `size`, which becomes what the class holds; -1: too large. */
+static int class_of(size_t *size)
+{
+    size_t want = *size ? *size : STACK_DEFAULT, have = STACK_LEAST;
+    int i = 0;
+    for (; have < want && i < STACK_CLASSES; i++)
+        have *= 2;
+    *size = have;
+    return i < STACK_CLASSES ? i : -1;
+}
+
+struct stack *stack_get(struct stack_pool *p, size_t size)
+{
+    int i = class_of(&size);
+    if (i < 0)
+        return NULL;
+    struct stack_class *class = &p->classes[i];
+    struct list *first = list_pop(&class->free);
+    struct stack *s =
+        first ? container_of(first, struct stack, link) : carve(p, class, size);
+    if (!s)
+        return NULL;
+    p->cached -= first != NULL;
+    p->live++;
+    s->slab->used++;
+    s->cold = false;
+    sanitize_open(s->base, s->top);
+    return s;
+}
+
+/* False when the deep part was not used, as far as one can see. */
+static bool went_below(const char *mark)
+{
+    uint64_t seen = 0;
+    for (int i = 1; i <= PROBES; i++) {
+        const uint64_t *word = (const void *)(mark - (ptrdiff_t)i * PROBE_STEP);
+        for (int j = 0; j < PROBE_WORDS; j++)
+            seen |= word[j];
+    }
+    return seen != 0;
+}
+
+/* Gives back what lies below `end`. */
+static void drop(struct stack_pool *p, struct stack *s, const char *end)
+{
+    madvise(s->base, (size_t)(end - s->base), MADV_DONTNEED);
+    p->deep_bytes -= s->deep ? stack_size(s) : 0;
+    s->deep = false;
+}
+
+static void recycle_deep(struct stack_pool *p, struct stack *s)
+{
+    if (!s->mark)
+        return;
+    if (++s->uses == 0)
+        drop(p, s, s->mark);
+    else if (s->deep || !went_below(s->mark))
+        return;
+    else if (p->deep_bytes + stack_size(s) > DEEP_BYTES)
+        drop(p, s, s->mark);
+    else {
+        s->deep = true;
+        p->deep_bytes += stack_size(s);
+    }
+}
+
+/* Gives back all memory of a stack that is not out. */
+static void cool(struct stack_pool *p, struct stack *s)
+{
+    if (s->cold)
+        return;
+    drop(p, s, stack_end(s));
+    s->cold = true;
+}
+
+static void check_canary(const struct stack *s)
+{
+    if (s->guarded || !guard_broken(s->base - guard_size()))
+        return;
+    fprintf(stderr,
+            "rota: stack overflow in a task that has ended, %zu KiB stack "
+            "without a guard: memory is damaged\n",
+            stack_size(s) / 1024);
+    abort();
+}
+
+void stack_put(struct stack_pool *p, struct stack *s)
+{
+    struct stack_class *class = s->slab->class;
+    sanitize_open(s->base, s->top);
+    check_canary(s);
+    recycle_deep(p, s);
+    p->live--;
+    s->slab->used--;
+    bool full = p->cached >= CACHE_MOST;
+    if (full && s->slab->used == 0 && slab_free(p, s->slab))
+        return;
+    if (full)
+        cool(p, s);
+    p->cached++;
+    list_insert(full ? &class->free : class->free.next, &s->link);
+    sanitize_close(s->base, s->top);
+}
+
+void stack_pool_trim(struct stack_pool *p)
+{
+    for (int i = 0; i < STACK_CLASSES; i++) {
+        struct stack_class *class = &p->classes[i];
+        list_each_safe (it, &class->slabs) {
+            struct stack_slab *slab = container_of(it, struct stack_slab, link);
+            if (slab->used == 0)
+                slab_free(p, slab);
+        }
+        list_each (it, &class->free)
+            cool(p, container_of(it, struct stack, link));
+    }
+}

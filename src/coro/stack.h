@@ -1,0 +1,77 @@
+/*
+ * Stacks for coroutines, cut from slabs: many stacks are one mapping, so
+ * vm.max_map_count is no limit. Memory is reserved, not used: a stack costs
+ * the pages that were touched. Recycled last in, first out, because a warm
+ * page is dear.
+ */
+#ifndef CORO_STACK_H
+#define CORO_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+enum {
+    STACK_DEFAULT = 256 * 1024,
+    STACK_LEAST = 16 * 1024,
+    STACK_MOST = 1 << 30,
+    STACK_CLASSES = 17, /* the powers of two from least to most */
+};
+
+struct stack {
+    char *base; /* lowest usable byte, above the guard */
+    char *top;  /* one past the highest usable byte, staggered, 16-aligned */
+
+    char *mark; /* nobody goes below it as a rule; NULL: too small a stack */
+
+    struct stack_slab *slab;
+    struct list link;  /* in its class' free list while it is not out */
+    bool guarded;      /* a guard lies below base */
+    bool deep;         /* may keep its deep pages, see stack.c */
+    bool cold;         /* holds no memory */
+    uint8_t uses;      /* counts recyclings; at 0, its deep part is dropped */
+    unsigned valgrind; /* id at Valgrind */
+};
+
+struct stack_class {
+    struct list free;         /* warm stacks first, cold ones last */
+    struct list slabs;        /* all of this size */
+    struct stack_slab *fresh; /* has stacks never handed out; may be NULL */
+};
+
+/* One pool per loop; it is not locked, and not moved. */
+struct stack_pool {
+    size_t live;       /* stacks handed out */
+    size_t cached;     /* stacks kept for reuse */
+    size_t unguarded;  /* handed out for the first time without a guard */
+    size_t deep_bytes; /* what the stacks that are `deep` may hold */
+    struct stack_class classes[STACK_CLASSES];
+};
+
+void stack_pool_init(struct stack_pool *p);
+
+/* Unmaps everything. No stack may be out. */
+void stack_pool_fini(struct stack_pool *p);
+
+/* A stack of at least `size` usable bytes (0: the default), rounded up to a
+ * size class; NULL: no memory, or more than STACK_MOST (-ENOMEM to the
+ * user). What it holds is unspecified. */
+struct stack *stack_get(struct stack_pool *p, size_t size);
+
+/* Gives a stack back. Pages below the watermark go back to the kernel when
+ * they were touched. */
+void stack_put(struct stack_pool *p, struct stack *s);
+
+/* Gives the memory of cached stacks back to the kernel; called when idle or
+ * short of memory. Costs a system call for each warm stack. */
+void stack_pool_trim(struct stack_pool *p);
+
+/* Usable bytes. */
+size_t stack_size(const struct stack *s);
+
+/* True when `address` lies in the guard below `s`. Async-signal-safe. */
+bool stack_guard_hit(const struct stack *s, const void *address);
+
+#endif

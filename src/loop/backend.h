@@ -1,0 +1,51 @@
+/*
+ * What a backend is: how ops are started and their completions collected.
+ * backend.c chooses one when a loop begins; the loop calls it through this
+ * table.
+ */
+#ifndef LOOP_BACKEND_H
+#define LOOP_BACKEND_H
+
+#include "loop/op.h"
+#include "rota/time.h"
+
+struct backend {
+    const char *name; /* "epoll", "uring" */
+
+    /* Sets up *state for the loop: 0 or a negative errno with nothing kept.
+     * `wake_fd` is an eventfd: poll() must return early, soon, whenever it is
+     * written to (the backend empties it or watches its edges). */
+    int (*init)(struct loop *l, void **state, int wake_fd);
+    void (*fini)(struct loop *l, void *state);
+
+    int (*submit)(struct loop *l, void *state, struct op *op);
+    int (*cancel)(struct loop *l, void *state, struct op *op);
+    /* Before close: 0, or -EBUSY, nothing done, when an op is armed on it. */
+    int (*forget)(struct loop *l, void *state, int fd);
+
+    /*
+     * Hands over what was submitted, waits until something completes or the
+     * moment `until` comes (0: does not wait; ROTA_FOREVER: no limit), and
+     * calls done() for what has completed. Never returns late for a timer by
+     * rounding down, never early by more than the kernel's grain. Returns the
+     * number of completions, or a negative errno (-EINTR is not an error: 0).
+     */
+    int (*poll)(struct loop *l, void *state, rota_time until);
+
+    /* True when poll(0) might find something: ops are armed or submitted. */
+    bool (*busy)(void *state);
+};
+
+extern const struct backend backend_epoll;
+extern const struct backend backend_uring;
+
+/*
+ * Chooses and initialises: what ROTA_BACKEND=epoll|uring says, else the
+ * default; io_uring that is refused (seccomp, old kernel, no memory) falls
+ * back to epoll with one log line, once per process. A value of ROTA_BACKEND
+ * that is neither is an error line and -EINVAL.
+ */
+int backend_choose(struct loop *l, const struct backend **backend,
+                   void **state, int wake_fd);
+
+#endif

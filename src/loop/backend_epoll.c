@@ -1,0 +1,505 @@
+/*
+ * The epoll backend. A descriptor is registered once, for both directions and
+ * edges only, so that no epoll_ctl is on the hot path. Every op is tried
+ * first; one that would block waits for the edge that must then come.
+ *
+ * Events only note what became possible and queue the slot; when all of a
+ * batch have been noted, the queued slots are served. So no done() runs while
+ * events are still unread, and none can pull the ground from under another.
+ * A slot that still has something to read is queued again and served in the
+ * next poll: one busy descriptor cannot keep the others waiting.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "loop/backend.h"
+#include "loop/fds.h"
+#include "loop/loop.h"
+
+enum {
+    EVENTS_PER_POLL = 256,
+    ACCEPTS_PER_TURN = 64,
+    SCRATCH = 65536, /* bytes received at once by OP_STREAM */
+    WAIT = INT_MIN,  /* no result yet: an edge will come */
+    IN_EVENTS = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+    OUT_EVENTS = EPOLLOUT | EPOLLHUP | EPOLLERR,
+    /* After these more can be read than the last short read gave: the end,
+     * an error, or what follows a mark of urgent data. */
+    EAGER_EVENTS = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+};
+
+static const uint64_t wake_mark = UINT64_MAX;
+
+struct epoll_backend {
+    int epoll;
+    bool coarse; /* no epoll_pwait2: milliseconds */
+    int completed;
+    struct fds fds;
+    struct epoll_event events[EVENTS_PER_POLL];
+    char scratch[SCRATCH];
+};
+
+static int watch(struct epoll_backend *e, int action, int fd, uint64_t mark,
+                 uint32_t events)
+{
+    struct epoll_event ev = { .events = events | EPOLLET, .data.u64 = mark };
+    return epoll_ctl(e->epoll, action, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int epoll_backend_init(struct loop *l, void **state, int wake_fd)
+{
+    (void)l;
+    struct epoll_backend *e = malloc(sizeof *e);
+    if (!e)
+        return -ENOMEM;
+    e->coarse = false;
+    fds_init(&e->fds);
+    e->epoll = epoll_create1(EPOLL_CLOEXEC);
+    int rc = e->epoll < 0 ? -errno : 0;
+    if (rc == 0)
+        rc = watch(e, EPOLL_CTL_ADD, wake_fd, wake_mark, EPOLLIN);
+    if (rc < 0) {
+        if (e->epoll >= 0)
+            close(e->epoll);
+        free(e);
+        return rc;
+    }
+    *state = e;
+    return 0;
+}
+
+static void epoll_backend_fini(struct loop *l, void *state)
+{
+    (void)l;
+    struct epoll_backend *e = state;
+    close(e->epoll);
+    fds_fini(&e->fds);
+    free(e);
+}
+
+/*
+ * Registers a descriptor. Adding reports what is possible at this moment too,
+ * so nothing that happened before is missed.
+ */
+static int enlist(struct epoll_backend *e, struct fd_slot *slot, int fd,
+                  int action)
+{
+    uint64_t mark = (uint64_t)slot->generation << 32 | (uint32_t)fd;
+    uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI;
+    int rc = watch(e, action, fd, mark, events);
+    if (rc == -ENOENT || rc == -EEXIST) {
+        action = rc == -ENOENT ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+        rc = watch(e, action, fd, mark, events);
+    }
+    slot->always = rc == -EPERM; /* a regular file, or the like */
+    slot->registered = rc == 0 || slot->always;
+    return slot->always ? 0 : rc;
+}
+
+/* One system call each: its result, a negative errno, or WAIT. */
+
+static int try_recv(struct op *op)
+{
+    ssize_t n;
+    do
+        n = recv(op->fd, op->data, op->size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? WAIT : -errno;
+    return (int)n;
+}
+
+static int poll_now(int fd, short events)
+{
+    struct pollfd p = { .fd = fd, .events = events };
+    int rc;
+    do
+        rc = poll(&p, 1, 0);
+    while (rc < 0 && errno == EINTR);
+    if (rc < 0)
+        return -errno;
+    if (p.revents & POLLNVAL)
+        return -EBADF;
+    return rc > 0 ? p.revents : WAIT;
+}
+
+/*
+ * An inherited descriptor may be in blocking mode, which is shared with other
+ * processes and thus not ours to change.
+ */
+static bool would_block(struct fd_slot *slot, struct op *op, short events)
+{
+    if (!slot->mode_known) {
+        int mode = fcntl(op->fd, F_GETFL);
+        slot->blocking = mode >= 0 && !(mode & O_NONBLOCK);
+        slot->mode_known = true;
+    }
+    return slot->blocking && poll_now(op->fd, events) == WAIT;
+}
+
+static int try_read(struct fd_slot *slot, struct op *op)
+{
+    if (would_block(slot, op, POLLIN))
+        return WAIT;
+    ssize_t n;
+    do
+        n = read(op->fd, op->data, op->size);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? WAIT : -errno;
+    return (int)n;
+}
+
+static ssize_t send_some(struct fd_slot *slot, struct op *op)
+{
+    const char *data = (const char *)op->data + op->sent;
+    size_t left = op->size - op->sent;
+    if (op->kind == OP_SEND)
+        return send(op->fd, data, left, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (would_block(slot, op, POLLOUT)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    /* A pipe said to be writable takes so much without blocking. */
+    if (slot->blocking && left > PIPE_BUF)
+        left = PIPE_BUF;
+    return write(op->fd, data, left);
+}
+
+static int try_send(struct fd_slot *slot, struct op *op)
+{
+    while (op->sent < op->size) {
+        ssize_t n = send_some(slot, op);
+        if (n > 0)
+            op->sent += (size_t)n;
+        else if (n == 0)
+            return -EIO;
+        else if (errno != EINTR)
+            return errno == EAGAIN ? WAIT : -errno;
+    }
+    return (int)op->size;
+}
+
+static int try_connect(struct op *op)
+{
+    bool again = op->private;
+    op->private = 1;
+    if (again) {
+        int error = 0;
+        socklen_t size = sizeof error;
+        if (getsockopt(op->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+            return -errno;
+        if (error)
+            return -error;
+    }
+    /* A second call asks how the first went; an edge alone does not tell,
+     * it may be older than the attempt. */
+    if (connect(op->fd, op->data, (socklen_t)op->size) == 0)
+        return 0;
+    switch (errno) {
+    case EINPROGRESS:
+    case EALREADY:
+    case EINTR: return WAIT;
+    case EISCONN: return again ? 0 : -EISCONN;
+    default: return -errno;
+    }
+}
+
+/*
+ * After a short read nothing is left in a TCP socket, which saves the call
+ * that would say so; other sockets keep the borders of messages.
+ */
+static bool emptied(struct fd_slot *slot, int fd)
+{
+    if (!slot->type_known) {
+        int protocol = 0;
+        socklen_t size = sizeof protocol;
+        getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+        slot->type_known = true;
+        slot->eager |= protocol != IPPROTO_TCP;
+    }
+    return !slot->eager;
+}
+
+/* Tries an op that is done once, and notes what that says of the slot. */
+static int try_once(struct fd_slot *slot, struct op *op)
+{
+    int rc;
+    switch (op->kind) {
+    case OP_RECV:
+        rc = try_recv(op);
+        slot->in_blocked = rc == WAIT || (rc > 0 && (size_t)rc < op->size &&
+                                          emptied(slot, op->fd));
+        return rc;
+    case OP_READ:
+        rc = try_read(slot, op);
+        slot->in_blocked = rc == WAIT;
+        return rc;
+    case OP_POLL: return poll_now(op->fd, op->events);
+    case OP_CONNECT: return try_connect(op);
+    default:
+        rc = try_send(slot, op);
+        slot->out_blocked = rc == WAIT;
+        return rc;
+    }
+}
+
+static void finish(struct epoll_backend *e, struct fd_slot *slot, struct op *op,
+                   int result)
+{
+    fds_disarm(&e->fds, slot, op);
+    op->result = result;
+    e->completed++;
+    op->done(op);
+}
+
+static void serve_stream(struct epoll_backend *e, struct fd_slot *slot,
+                         struct op *op)
+{
+    op->data = e->scratch;
+    op->size = sizeof e->scratch;
+    int rc = try_recv(op);
+    if (rc == WAIT) {
+        slot->in_blocked = true;
+    } else if (rc <= 0) {
+        finish(e, slot, op, rc);
+    } else {
+        slot->in_blocked = rc < SCRATCH && emptied(slot, op->fd);
+        if (!slot->in_blocked)
+            fds_queue(&e->fds, slot);
+        op->result = rc;
+        e->completed++;
+        op->done(op);
+    }
+}
+
+/* accept(2): these are errors of one connection, not of the listener. */
+static bool is_of_connection(int error)
+{
+    switch (error) {
+    case ECONNABORTED:
+    case EINTR:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return true;
+    default: return false;
+    }
+}
+
+static void serve_accept(struct epoll_backend *e, struct fd_slot *slot,
+                         struct op *op)
+{
+    uint16_t generation = op->generation;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int fd = accept4(op->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && errno == EAGAIN) {
+            slot->in_blocked = true;
+            return;
+        }
+        if (fd < 0 && is_of_connection(errno))
+            continue;
+        if (fd < 0) {
+            finish(e, slot, op, -errno);
+            return;
+        }
+        op->result = fd;
+        e->completed++;
+        op->done(op);
+        if (slot->in != op || op->generation != generation)
+            return; /* cancelled, and perhaps something else by now */
+    }
+    fds_queue(&e->fds, slot);
+}
+
+static void serve_op(struct epoll_backend *e, struct fd_slot *slot,
+                     struct op *op)
+{
+    if (op->kind == OP_ACCEPT) {
+        serve_accept(e, slot, op);
+    } else if (op->kind == OP_STREAM) {
+        serve_stream(e, slot, op);
+    } else {
+        int rc = try_once(slot, op);
+        if (rc != WAIT)
+            finish(e, slot, op, rc);
+    }
+}
+
+static void serve(struct epoll_backend *e)
+{
+    struct fd_queue batch = fds_take(&e->fds);
+    struct fd_slot *slot;
+    while ((slot = fds_pop(&batch))) {
+        if (slot->in && !slot->in_blocked)
+            serve_op(e, slot, slot->in);
+        if (slot->out && !slot->out_blocked)
+            serve_op(e, slot, slot->out);
+    }
+}
+
+static void note_event(struct epoll_backend *e, const struct epoll_event *ev)
+{
+    if (ev->data.u64 == wake_mark)
+        return;
+    struct fd_slot *slot = fds_find(&e->fds, (int)(uint32_t)ev->data.u64);
+    if (!slot || slot->generation != (uint32_t)(ev->data.u64 >> 32))
+        return; /* of an earlier file under this number */
+    if (ev->events & IN_EVENTS)
+        slot->in_blocked = false;
+    if (ev->events & OUT_EVENTS)
+        slot->out_blocked = false;
+    if (ev->events & EAGER_EVENTS)
+        slot->eager = true;
+    if (slot->in || slot->out)
+        fds_queue(&e->fds, slot);
+}
+
+/* The repeating kinds: never tried at once, done() is not to be called yet. */
+static int submit_repeating(struct epoll_backend *e, struct fd_slot *slot,
+                            struct op *op)
+{
+    int rc = 0;
+    if (!slot->registered) {
+        slot->in_blocked = true; /* the first event is on its way */
+        rc = enlist(e, slot, op->fd, EPOLL_CTL_ADD);
+        if (rc < 0 || slot->always)
+            slot->in_blocked = false;
+    }
+    if (rc == 0 && !slot->in_blocked)
+        fds_queue(&e->fds, slot);
+    return rc;
+}
+
+static int submit_once(struct epoll_backend *e, struct fd_slot *slot,
+                       struct op *op)
+{
+    bool in = slot->in == op;
+    if (op->kind == OP_POLL || !(in ? slot->in_blocked : slot->out_blocked)) {
+        int rc = try_once(slot, op);
+        if (rc != WAIT) {
+            op->result = rc;
+            return 1;
+        }
+    }
+    /* What is polled may be some library's, which closes and opens files
+     * without telling: its registration is renewed each time. */
+    if (op->kind == OP_POLL)
+        return enlist(e, slot, op->fd, EPOLL_CTL_MOD);
+    return slot->registered ? 0 : enlist(e, slot, op->fd, EPOLL_CTL_ADD);
+}
+
+static int epoll_backend_submit(struct loop *l, void *state, struct op *op)
+{
+    (void)l;
+    struct epoll_backend *e = state;
+    struct fd_slot *slot = fds_slot(&e->fds, op->fd);
+    if (!slot)
+        return -ENOMEM;
+    int rc = fds_arm(&e->fds, slot, op);
+    if (rc < 0)
+        return rc;
+    if (op->kind == OP_ACCEPT || op->kind == OP_STREAM)
+        rc = submit_repeating(e, slot, op);
+    else
+        rc = submit_once(e, slot, op);
+    if (rc != 0)
+        fds_disarm(&e->fds, slot, op);
+    return rc;
+}
+
+static int epoll_backend_cancel(struct loop *l, void *state, struct op *op)
+{
+    (void)l;
+    struct epoll_backend *e = state;
+    fds_disarm(&e->fds, fds_find(&e->fds, op->fd), op);
+    op->result = -ECANCELED;
+    return 1;
+}
+
+/* The kernel drops the registration when the file is closed; if the file
+ * lives on under another descriptor, the generation sorts its events out. */
+static int epoll_backend_forget(struct loop *l, void *state, int fd)
+{
+    (void)l;
+    struct epoll_backend *e = state;
+    return fds_forget(&e->fds, fd);
+}
+
+static int wait_coarse(struct epoll_backend *e, rota_dur left)
+{
+    enum { NS_PER_MS = 1000000 };
+    int64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS; /* up: never early */
+    return epoll_wait(e->epoll, e->events, EVENTS_PER_POLL,
+                      ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+static int wait_for(struct epoll_backend *e, rota_dur left)
+{
+    enum { NS_PER_S = 1000000000 };
+#ifdef SYS_epoll_pwait2
+    if (!e->coarse) {
+        struct timespec t = { left / NS_PER_S, left % NS_PER_S };
+        long n = syscall(SYS_epoll_pwait2, e->epoll, e->events, EVENTS_PER_POLL,
+                         &t, NULL, 0);
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+            return (int)n;
+        e->coarse = true; /* before Linux 5.11, or forbidden */
+    }
+#endif
+    return wait_coarse(e, left > INT64_MAX - NS_PER_S ? INT64_MAX - NS_PER_S
+                                                      : left);
+}
+
+static int wait_until(struct epoll_backend *e, rota_time until)
+{
+    if (e->fds.queue.first)
+        until = 0;
+    if (until == ROTA_FOREVER)
+        return epoll_wait(e->epoll, e->events, EVENTS_PER_POLL, -1);
+    rota_dur left = until > 0 ? until - rota_now() : 0;
+    if (left > 0)
+        return wait_for(e, left);
+    return epoll_wait(e->epoll, e->events, EVENTS_PER_POLL, 0);
+}
+
+static int epoll_backend_poll(struct loop *l, void *state, rota_time until)
+{
+    (void)l;
+    struct epoll_backend *e = state;
+    int n = wait_until(e, until);
+    if (n < 0 && errno != EINTR)
+        return -errno;
+    for (int i = 0; i < n; i++)
+        note_event(e, &e->events[i]);
+    e->completed = 0;
+    serve(e);
+    return e->completed;
+}
+
+static bool epoll_backend_busy(void *state)
+{
+    struct epoll_backend *e = state;
+    return e->fds.armed > 0;
+}
+
+const struct backend backend_epoll = {
+    .name = "epoll",
+    .init = epoll_backend_init,
+    .fini = epoll_backend_fini,
+    .submit = epoll_backend_submit,
+    .cancel = epoll_backend_cancel,
+    .forget = epoll_backend_forget,
+    .poll = epoll_backend_poll,
+    .busy = epoll_backend_busy,
+};

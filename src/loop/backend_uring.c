@@ -1,0 +1,473 @@
+/*
+ * The io_uring backend. Every op becomes a submission whose user data is the
+ * op's address and, in the upper sixteen bits, its generation; one
+ * io_uring_enter per poll hands over all that was submitted and waits.
+ *
+ * What the kernel does by halves is completed here, unseen by the op's owner:
+ * short sends go on, a multishot that ended without a reason is armed again,
+ * so is one that found no buffer, and what a non-blocking file refuses with
+ * EAGAIN waits in a poll first. A submission for which there is no room keeps
+ * its op marked as due; the descriptor's slot is queued, and the next poll
+ * tries again.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "loop/backend.h"
+#include "loop/fds.h"
+#include "loop/loop.h"
+#include "loop/uring.h"
+
+/* In op->private. */
+enum {
+    CANCELLED = 1,  /* its end was asked for */
+    CANCEL_DUE = 2, /* ... but the asking is not submitted yet */
+    START_DUE = 4,  /* not submitted yet */
+    POLLING = 8,    /* what is submitted is a poll; the call comes after */
+};
+
+/* User data that is no op's. */
+enum { MARK_NOBODY = 0, MARK_WAKE = 1 };
+
+enum { ADDRESS_BITS = 48 };
+
+static uint64_t mark_of(const struct op *op)
+{
+    return (uint64_t)op->generation << ADDRESS_BITS | (uintptr_t)op;
+}
+
+static struct op *op_of(uint64_t mark)
+{
+    return (struct op *)(uintptr_t)(mark & ((1ULL << ADDRESS_BITS) - 1));
+}
+
+/* A free submission entry; NULL when even submitting early made no room. */
+static struct io_uring_sqe *take_sqe(struct uring *u)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+    if (!sqe && io_uring_submit(&u->ring) > 0)
+        sqe = io_uring_get_sqe(&u->ring);
+    return sqe;
+}
+
+static void prepare_poll(struct io_uring_sqe *sqe, const struct op *op)
+{
+    bool sends = op->kind == OP_SEND || op->kind == OP_WRITE;
+    io_uring_prep_poll_add(sqe, op->fd,
+                           op->kind == OP_POLL ? (unsigned short)op->events
+                           : sends             ? POLLOUT
+                                               : POLLIN | POLLRDHUP);
+}
+
+static void prepare_accept(struct uring *u, struct io_uring_sqe *sqe,
+                           const struct op *op)
+{
+    int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    if (u->parts & URING_MULTISHOT_ACCEPT)
+        io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, flags);
+    else
+        io_uring_prep_accept(sqe, op->fd, NULL, NULL, flags);
+}
+
+static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
+{
+    char *data = (char *)op->data + op->sent;
+    unsigned left = (unsigned)(op->size - op->sent);
+    if (op->private & POLLING) {
+        prepare_poll(sqe, op);
+        return;
+    }
+    switch (op->kind) {
+    case OP_ACCEPT: prepare_accept(u, sqe, op); break;
+    case OP_STREAM:
+        io_uring_prep_recv_multishot(sqe, op->fd, NULL, 0, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->buf_group = 0;
+        break;
+    case OP_RECV: io_uring_prep_recv(sqe, op->fd, data, left, 0); break;
+    case OP_SEND:
+        io_uring_prep_send(sqe, op->fd, data, left, MSG_NOSIGNAL | MSG_WAITALL);
+        break;
+    /* Offset -1: read(2) and write(2), at the file's own position. */
+    case OP_READ:
+        io_uring_prep_read(sqe, op->fd, data, left, (uint64_t)-1);
+        break;
+    case OP_WRITE:
+        io_uring_prep_write(sqe, op->fd, data, left, (uint64_t)-1);
+        break;
+    case OP_CONNECT:
+        io_uring_prep_connect(sqe, op->fd, op->data, (socklen_t)op->size);
+        break;
+    case OP_POLL: prepare_poll(sqe, op); break;
+    }
+}
+
+/* Submits an op, or its next part; without room it is left due. */
+static void start(struct uring *u, struct op *op)
+{
+    struct io_uring_sqe *sqe = take_sqe(u);
+    if (!sqe) {
+        op->private |= START_DUE;
+        fds_queue(&u->fds, fds_find(&u->fds, op->fd));
+        return;
+    }
+    op->private &= (uint8_t)~START_DUE;
+    prepare(u, sqe, op);
+    io_uring_sqe_set_data64(sqe, mark_of(op));
+}
+
+/* Streams without a ring of buffers wait for readiness, then receive. */
+static void start_anew(struct uring *u, struct op *op)
+{
+    op->private &= (uint8_t)~POLLING;
+    if (op->kind == OP_STREAM && !u->buffers)
+        op->private |= POLLING;
+    start(u, op);
+}
+
+static void start_cancel(struct uring *u, struct op *op)
+{
+    struct io_uring_sqe *sqe = take_sqe(u);
+    if (!sqe) {
+        op->private |= CANCEL_DUE;
+        fds_queue(&u->fds, fds_find(&u->fds, op->fd));
+        return;
+    }
+    op->private &= (uint8_t)~CANCEL_DUE;
+    io_uring_prep_cancel64(sqe, mark_of(op), 0);
+    io_uring_sqe_set_data64(sqe, MARK_NOBODY);
+    if (u->skip_success)
+        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+static void start_due(struct uring *u, struct op *op)
+{
+    if (op && op->private & START_DUE)
+        start(u, op);
+    if (op && op->private & CANCEL_DUE)
+        start_cancel(u, op);
+}
+
+static void watch_wake(struct uring *u)
+{
+    struct io_uring_sqe *sqe = take_sqe(u);
+    u->wake_due = !sqe;
+    if (!sqe)
+        return;
+    if (u->parts & URING_MULTISHOT_POLL)
+        io_uring_prep_poll_multishot(sqe, u->wake_fd, POLLIN);
+    else
+        io_uring_prep_poll_add(sqe, u->wake_fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, MARK_WAKE);
+}
+
+static void submit_due(struct uring *u)
+{
+    if (u->wake_due)
+        watch_wake(u);
+    struct fd_queue batch = fds_take(&u->fds);
+    struct fd_slot *slot;
+    while ((slot = fds_pop(&batch))) {
+        start_due(u, slot->in);
+        if (slot->out != slot->in)
+            start_due(u, slot->out);
+    }
+}
+
+static void tell(struct uring *u, struct op *op, int result)
+{
+    op->result = result;
+    u->completed++;
+    op->done(op);
+}
+
+static void finish(struct uring *u, struct op *op, int result)
+{
+    fds_disarm(&u->fds, fds_find(&u->fds, op->fd), op);
+    tell(u, op, result);
+}
+
+/* One of several results: armed on, unless that was the last. */
+static void tell_part(struct uring *u, struct op *op, int result, bool more)
+{
+    if (!more && op->private & CANCELLED) {
+        finish(u, op, result);
+        return;
+    }
+    if (!more)
+        start_anew(u, op);
+    tell(u, op, result);
+}
+
+/* Errors that say nothing to the op's owner: it is started again. */
+static bool is_passing(const struct op *op, int error)
+{
+    switch (error) {
+    case EINTR: return true;
+    case EAGAIN: return op->kind != OP_CONNECT;
+    case ENOBUFS: return op->kind == OP_STREAM;
+    /* accept(2): errors of one connection, not of the listener. */
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return op->kind == OP_ACCEPT;
+    default: return false;
+    }
+}
+
+static void fail(struct uring *u, struct op *op, int rc)
+{
+    bool passing = is_passing(op, -rc);
+    if (!passing) {
+        finish(u, op, rc);
+    } else if (op->private & CANCELLED) {
+        finish(u, op, -ECANCELED);
+    } else {
+        op->private &= (uint8_t)~POLLING;
+        if (rc == -EAGAIN)
+            op->private |= POLLING;
+        start(u, op);
+    }
+}
+
+static void sent(struct uring *u, struct op *op, int n)
+{
+    op->sent += (size_t)n;
+    if (op->sent == op->size)
+        finish(u, op, (int)op->size);
+    else if (op->private & CANCELLED)
+        finish(u, op, -ECANCELED);
+    else if (n == 0)
+        finish(u, op, -EIO);
+    else
+        start(u, op);
+}
+
+/* The poll before a call has fired. */
+static void polled(struct uring *u, struct op *op)
+{
+    op->private &= (uint8_t)~POLLING;
+    if (op->private & CANCELLED) {
+        finish(u, op, -ECANCELED);
+        return;
+    }
+    if (op->kind != OP_STREAM || u->buffers) {
+        start(u, op);
+        return;
+    }
+    ssize_t n = recv(op->fd, u->memory, URING_SCRATCH_SIZE, MSG_DONTWAIT);
+    op->data = u->memory;
+    if (n > 0)
+        tell_part(u, op, (int)n, false);
+    else if (n == 0)
+        finish(u, op, 0);
+    else if (errno == EAGAIN || errno == EINTR)
+        start_anew(u, op);
+    else
+        finish(u, op, -errno);
+}
+
+static void received(struct uring *u, struct op *op, int n, unsigned flags)
+{
+    unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
+    if (n == 0) {
+        finish(u, op, 0);
+        return;
+    }
+    op->data = uring_buffer(u, id);
+    tell_part(u, op, n, flags & IORING_CQE_F_MORE);
+}
+
+static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
+{
+    switch (op->kind) {
+    case OP_ACCEPT: tell_part(u, op, n, flags & IORING_CQE_F_MORE); break;
+    case OP_STREAM: received(u, op, n, flags); break;
+    case OP_SEND:
+    case OP_WRITE: sent(u, op, n); break;
+    default: finish(u, op, n); break;
+    }
+}
+
+static void woken(struct uring *u, int rc, unsigned flags)
+{
+    if (flags & IORING_CQE_F_MORE)
+        return;
+    if (rc == -EINVAL)
+        u->parts &= ~(unsigned)URING_MULTISHOT_POLL; /* before 5.13 */
+    /* It is watched anew and would report at once what it reported now. */
+    uint64_t count;
+    ssize_t n = read(u->wake_fd, &count, sizeof count);
+    (void)n; /* EAGAIN: empty already */
+    watch_wake(u);
+}
+
+static void complete(struct uring *u, const struct io_uring_cqe *cqe)
+{
+    if (cqe->user_data == MARK_WAKE) {
+        woken(u, cqe->res, cqe->flags);
+        return;
+    }
+    struct op *op = op_of(cqe->user_data);
+    if (!op)
+        return; /* a cancel's own completion */
+    if (cqe->res < 0)
+        fail(u, op, cqe->res);
+    else if (op->private & POLLING)
+        polled(u, op);
+    else
+        succeed(u, op, cqe->res, cqe->flags);
+    /* From here the op may be gone. */
+    if (cqe->flags & IORING_CQE_F_BUFFER)
+        uring_buffer_return(u, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+}
+
+/* Only what is there now: what done() adds is for the next poll. Each entry is
+ * copied and given back before done() runs, which may submit early. */
+static int reap(struct uring *u)
+{
+    u->completed = 0;
+    unsigned ready = io_uring_cq_ready(&u->ring);
+    for (unsigned i = 0; i < ready; i++) {
+        struct io_uring_cqe *cqe;
+        if (io_uring_peek_cqe(&u->ring, &cqe) < 0)
+            break;
+        struct io_uring_cqe copy = { .user_data = cqe->user_data,
+                                     .res = cqe->res,
+                                     .flags = cqe->flags };
+        io_uring_cq_advance(&u->ring, 1);
+        complete(u, &copy);
+    }
+    return u->completed;
+}
+
+/* Whether entering the kernel without waiting would bring anything. */
+static bool has_work(struct uring *u)
+{
+    if (io_uring_sq_ready(&u->ring) > 0 ||
+        !(u->parts & (URING_DEFER | URING_COOP)))
+        return true;
+    unsigned flags = __atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED);
+    return flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+static int enter(struct uring *u, rota_time until)
+{
+    enum { NS_PER_S = 1000000000 };
+    bool due = u->fds.queue.first || u->wake_due;
+    if (due || io_uring_cq_ready(&u->ring) > 0)
+        until = 0;
+    if (until == ROTA_FOREVER)
+        return io_uring_submit_and_wait(&u->ring, 1);
+    rota_dur left = until > 0 ? until - rota_now() : 0;
+    if (left > 0) {
+        struct io_uring_cqe *cqe;
+        struct __kernel_timespec t = { left / NS_PER_S, left % NS_PER_S };
+        return io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &t, NULL);
+    }
+    return has_work(u) ? io_uring_submit_and_get_events(&u->ring) : 0;
+}
+
+static int uring_poll(struct loop *l, void *state, rota_time until)
+{
+    (void)l;
+    struct uring *u = state;
+    submit_due(u);
+    int rc = enter(u, until);
+    switch (rc < 0 ? -rc : 0) {
+    case 0:
+    case EINTR:
+    case ETIME:
+    case EAGAIN: /* the kernel is short of memory, or ... */
+    case EBUSY:  /* ... of room for completions: these come first */
+        return reap(u);
+    default: return rc;
+    }
+}
+
+static int uring_submit(struct loop *l, void *state, struct op *op)
+{
+    (void)l;
+    struct uring *u = state;
+    struct fd_slot *slot = fds_slot(&u->fds, op->fd);
+    if (!slot)
+        return -ENOMEM;
+    int rc = fds_arm(&u->fds, slot, op);
+    if (rc < 0)
+        return rc;
+    start_anew(u, op);
+    return 0;
+}
+
+static int uring_cancel(struct loop *l, void *state, struct op *op)
+{
+    (void)l;
+    struct uring *u = state;
+    if (op->private & CANCELLED)
+        return 0;
+    if (op->private & START_DUE) {
+        fds_disarm(&u->fds, fds_find(&u->fds, op->fd), op);
+        op->result = -ECANCELED;
+        return 1;
+    }
+    op->private |= CANCELLED;
+    start_cancel(u, op);
+    return 0;
+}
+
+static int uring_forget(struct loop *l, void *state, int fd)
+{
+    (void)l;
+    struct uring *u = state;
+    return fds_forget(&u->fds, fd);
+}
+
+static bool uring_busy(void *state)
+{
+    struct uring *u = state;
+    return u->fds.armed > 0;
+}
+
+static int uring_init(struct loop *l, void **state, int wake_fd)
+{
+    (void)l;
+    struct uring *u = calloc(1, sizeof *u);
+    if (!u)
+        return -ENOMEM;
+    int rc = uring_setup(u);
+    if (rc < 0) {
+        free(u);
+        return rc;
+    }
+    fds_init(&u->fds);
+    u->wake_fd = wake_fd;
+    watch_wake(u);
+    *state = u;
+    return 0;
+}
+
+static void uring_fini(struct loop *l, void *state)
+{
+    (void)l;
+    struct uring *u = state;
+    uring_teardown(u);
+    fds_fini(&u->fds);
+    free(u);
+}
+
+const struct backend backend_uring = {
+    .name = "uring",
+    .init = uring_init,
+    .fini = uring_fini,
+    .submit = uring_submit,
+    .cancel = uring_cancel,
+    .forget = uring_forget,
+    .poll = uring_poll,
+    .busy = uring_busy,
+};

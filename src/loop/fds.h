@@ -1,0 +1,70 @@
+/*
+ * What a backend knows of each descriptor: which op is armed on it, for
+ * receiving and for sending, and what its last events said. A table indexed
+ * by the descriptor, grown by chunks, so that a slot never moves.
+ */
+#ifndef LOOP_FDS_H
+#define LOOP_FDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop/op.h"
+
+struct fd_slot {
+    struct op *in;        /* armed: receives, accepts, reads */
+    struct op *out;       /* armed: sends, writes, connects */
+    struct fd_slot *next; /* in the backend's queue */
+    uint32_t generation;  /* of the descriptor's number: events carry it */
+    bool queued;
+
+    /* Of the epoll backend. All false is a descriptor never seen. */
+    bool registered : 1;
+    bool always : 1;      /* epoll refused it: a file, never waits */
+    bool in_blocked : 1;  /* was empty, and no edge came since */
+    bool out_blocked : 1; /* was full, and no edge came since */
+    bool eager : 1;       /* a short read does not mean it is empty */
+    bool type_known : 1;  /* `eager` takes the socket's type into account */
+    bool mode_known : 1;  /* `blocking` is valid */
+    bool blocking : 1;    /* inherited without O_NONBLOCK */
+};
+
+struct fd_queue {
+    struct fd_slot *first;
+    struct fd_slot **last;
+};
+
+struct fds {
+    struct fd_slot **chunks;
+    size_t count;          /* of chunks */
+    size_t armed;          /* ops */
+    struct fd_queue queue; /* to be looked at in the next poll */
+};
+
+void fds_init(struct fds *t);
+void fds_fini(struct fds *t);
+
+/* The slot of `fd` (>= 0), made when there is none; NULL without memory. */
+struct fd_slot *fds_slot(struct fds *t, int fd);
+
+/* The slot of a descriptor that has one, else NULL. */
+struct fd_slot *fds_find(const struct fds *t, int fd);
+
+/* Makes `op` the op of its direction: 0 or -EBUSY. */
+int fds_arm(struct fds *t, struct fd_slot *slot, struct op *op);
+void fds_disarm(struct fds *t, struct fd_slot *slot, struct op *op);
+
+/* Forgets what was known of a number that is about to be closed: 0, or -EBUSY
+ * when an op is armed on it. */
+int fds_forget(struct fds *t, int fd);
+
+/* Queues a slot; harmless when it is queued. */
+void fds_queue(struct fds *t, struct fd_slot *slot);
+
+/* Takes the whole queue, and then one slot after the other from it: what is
+ * queued meanwhile is for the next time. */
+struct fd_queue fds_take(struct fds *t);
+struct fd_slot *fds_pop(struct fd_queue *batch);
+
+#endif

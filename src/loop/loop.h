@@ -1,0 +1,97 @@
+/*
+ * The loop: one per thread. A turn takes the posts of other threads, polls
+ * I/O, expires timers, then runs what was ready at that moment: coroutines,
+ * and callbacks on the loop's own stack. A coroutine that pauses switches
+ * straight to the next ready one; the loop's stack is visited when the batch
+ * is done, or after LOOP_SLICE switches, so that I/O is never starved.
+ */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "coro/coro.h"
+#include "loop/backend.h"
+#include "loop/timer.h"
+#include "rota/export.h"
+#include "rota/time.h"
+
+enum {
+    LOOP_SLICE = 64,   /* switches before I/O is looked at again */
+    LOOP_BUDGET = 128, /* calls a coroutine may complete without a pause */
+};
+
+/* Something that can be run; in at most one queue. */
+struct ready {
+    struct ready *next;
+    void (*run)(struct ready *r); /* NULL: a coroutine (struct loop_coro) */
+};
+
+struct loop_coro {
+    struct ready ready;
+    struct coro coro;
+};
+
+struct ready_queue {
+    struct ready *first;
+    struct ready **last;
+};
+
+/* A post from another thread: runs once on the loop's stack. */
+struct post {
+    struct post *next;
+    void (*run)(struct post *p);
+};
+
+struct loop {
+    struct coro_thread thread; /* first: a loop is found from its thread */
+    struct ready_queue batch;  /* what this turn runs */
+    struct ready_queue ready;  /* what the next turn will run */
+    struct coro *back;         /* who wants to go on at the next pause */
+    unsigned slice;            /* switches left before I/O is looked at */
+    unsigned budget;           /* of the running coroutine */
+    struct timers timers;
+    struct stack_pool stacks;
+
+    const struct backend *backend;
+    void *backend_state;
+
+    /* What other threads touch. */
+    _Alignas(64) _Atomic(struct post *) inbox; /* newest first */
+    atomic_bool asleep;                        /* a post must wake it */
+    int wake_fd;
+};
+
+/* The running thread's loop, NULL when it runs none. */
+struct loop *loop_current(void) ROTA_INTERNAL(loop_current);
+
+/* Makes `l` this thread's loop: 0, -EBUSY, -ENOMEM, what the backend says. */
+int loop_init(struct loop *l);
+void loop_fini(struct loop *l);
+
+/* One turn. Waits for I/O only when nothing is ready, at most until the next
+ * timer. */
+void loop_turn(struct loop *l);
+
+/* Puts `r` at the end of the ready queue. */
+void loop_ready(struct loop *l, struct ready *r) ROTA_INTERNAL(loop_ready);
+
+/* Pauses the running coroutine and runs what is next; returns when somebody
+ * made it ready. `after` (may be NULL) runs once it has been left. */
+void loop_pause(struct loop *l, const struct coro_action *after);
+
+/* Ends the running coroutine; `after` frees it. */
+void loop_leave(struct loop *l, const struct coro_action *after)
+    __attribute__((noreturn));
+
+/* Runs `c`, which is in no queue, at once, until it pauses or ends. */
+void loop_enter(struct loop *l, struct loop_coro *c) ROTA_INTERNAL(loop_enter);
+
+/* From any thread: p->run(p) will be called on the loop's stack. `p` must
+ * stand until then. The loop must outlive the call: whoever posts is a thread
+ * that is joined before the loop ends. */
+void loop_post(struct loop *l, struct post *p) ROTA_INTERNAL(loop_post);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Ops as their users see them: what is wrong whatever happens is caught here,
+ * the rest is the backend's.
+ */
+#include "loop/op.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/misuse.h"
+#include "loop/backend.h"
+#include "loop/loop.h"
+
+static bool has_length(enum op_kind kind)
+{
+    return kind == OP_RECV || kind == OP_SEND || kind == OP_READ ||
+           kind == OP_WRITE;
+}
+
+int op_submit(struct loop *l, struct op *op)
+{
+    if (op->armed)
+        return misuse(-EALREADY,
+                      "an operation on descriptor %d is submitted while it "
+                      "is under way",
+                      op->fd);
+    if (op->fd < 0)
+        return -EBADF;
+    op->generation++;
+    op->private = 0;
+    op->result = 0;
+    op->sent = 0;
+    if (has_length(op->kind)) {
+        if (op->size > INT_MAX)
+            return -EINVAL; /* the result could not be told */
+        if (op->size == 0)
+            return 1;
+    }
+    return l->backend->submit(l, l->backend_state, op);
+}
+
+int op_cancel(struct loop *l, struct op *op)
+{
+    if (!op->armed)
+        return misuse(-EINVAL,
+                      "an operation on descriptor %d is cancelled while it "
+                      "is not under way",
+                      op->fd);
+    return l->backend->cancel(l, l->backend_state, op);
+}
+
+int op_close(struct loop *l, int fd)
+{
+    if (fd < 0)
+        return -EBADF;
+    if (l->backend->forget(l, l->backend_state, fd) < 0)
+        return misuse(-EBUSY,
+                      "descriptor %d is closed while an operation on it is "
+                      "under way",
+                      fd);
+    /* On Linux the descriptor is gone even when a signal interrupts. */
+    return close(fd) < 0 && errno != EINTR ? -errno : 0;
+}

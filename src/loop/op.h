@@ -1,0 +1,84 @@
+/*
+ * An operation: one thing the kernel is asked to do, told of when it is done.
+ * Completion style on both backends: io_uring works so by nature, the epoll
+ * backend waits for readiness and then makes the system call.
+ *
+ * An op belongs to the backend from op_submit until it says so (op->armed is
+ * false again); until then its memory and its buffer must stand. Nothing here
+ * switches coroutines; `done` runs on the loop's own stack.
+ */
+#ifndef LOOP_OP_H
+#define LOOP_OP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "rota/export.h"
+
+struct loop;
+struct op;
+
+enum op_kind {
+    OP_ACCEPT, /* result: a new non-blocking CLOEXEC socket. Repeats */
+    OP_STREAM, /* receive into the loop's own memory: `data` holds `result`
+                  bytes until done() returns; 0 = end. Repeats */
+    OP_RECV,   /* receive up to `size` bytes into `data`, once */
+    OP_SEND,   /* send all `size` bytes of `data` (MSG_NOSIGNAL): result is
+                  `size`, or an error with `sent` bytes gone out before */
+    OP_READ,   /* read(2) from a pipe or terminal, once */
+    OP_WRITE,  /* write(2) all of it, as OP_SEND */
+    OP_CONNECT, /* connect to the address in data/size; result 0 */
+    OP_POLL,   /* wait until readable/writable (`events`: POLLIN, POLLOUT);
+                  result: the events that are (POLLERR, POLLHUP too) */
+};
+
+/*
+ * Tells of a completion: op->result >= 0, or a negative errno. op->armed
+ * says whether more will come (repeating kinds) or the op is the owner's
+ * again; it may then be submitted anew, or freed, at once.
+ */
+typedef void op_done(struct op *op);
+
+struct op {
+    enum op_kind kind;
+    int fd;
+    op_done *done;
+    int result;
+    bool armed;      /* the backend has it */
+    uint8_t private; /* the backend's */
+    uint16_t generation;
+    short events; /* of OP_POLL */
+    void *data;
+    size_t size;
+    size_t sent; /* of OP_SEND and OP_WRITE */
+};
+
+/*
+ * Starts an op whose kind, fd, done and arguments are set, and which is not
+ * armed. Returns 0: pending, done will be called, never from inside this
+ * call. 1: it was finished on the spot; op->result holds the outcome, done is
+ * not called and the op is not armed (OP_SEND, OP_WRITE, OP_RECV, OP_READ,
+ * OP_CONNECT, OP_POLL; the repeating kinds always return 0). Negative: it
+ * could not be started (-ENOMEM, -EBADF; -EINVAL: `size` above INT_MAX).
+ * One op of a direction (receiving, sending) may be armed per descriptor:
+ * -EBUSY.
+ */
+int op_submit(struct loop *l, struct op *op) ROTA_INTERNAL(op_submit);
+
+/*
+ * Asks for an armed op to end early. Returns 1: it has ended now, is not
+ * armed, done is not called. 0: done will be called, with -ECANCELED or
+ * with what came first: a result that is there is never lost.
+ */
+int op_cancel(struct loop *l, struct op *op) ROTA_INTERNAL(op_cancel);
+
+/*
+ * Closes a descriptor that ops were used on. No op may be armed on it. Late
+ * events for it are dropped, so the number may be used again at once.
+ * Returns close(2)'s result as a negative errno.
+ */
+int op_close(struct loop *l, int fd) ROTA_INTERNAL(op_close);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * The io_uring backend's own: what setting a ring up found out, and the
+ * memory that received data lands in.
+ */
+#ifndef LOOP_URING_H
+#define LOOP_URING_H
+
+#include <stdbool.h>
+
+#include <liburing.h>
+
+#include "loop/fds.h"
+
+enum {
+    URING_ENTRIES = 256,       /* a fuller queue is submitted early */
+    URING_BUFFERS = 256,       /* a power of two */
+    URING_BUFFER_SIZE = 4096,  /* received at once by OP_STREAM */
+    URING_SCRATCH_SIZE = 65536 /* the same, without a ring of buffers */
+};
+
+/* What a kernel may lack; a test says so of one that does not. */
+enum uring_part {
+    URING_DEFER = 1, /* deferred task work (6.1) */
+    URING_COOP = 2,  /* cooperative task work (5.19) */
+    URING_MULTISHOT_ACCEPT = 4,
+    URING_MULTISHOT_RECV = 8,  /* and the ring of buffers */
+    URING_MULTISHOT_POLL = 16, /* noticed at its first use */
+};
+extern unsigned uring_forbidden; /* enum uring_part, for tests */
+
+struct uring {
+    struct io_uring ring;
+    unsigned parts;    /* enum uring_part: what it has */
+    bool skip_success; /* a cancel that worked need not say so */
+
+    int wake_fd;
+    bool wake_due; /* its poll could not be submitted yet */
+
+    struct fds fds;
+    int completed; /* in this poll */
+
+    struct io_uring_buf_ring *buffers; /* NULL: `memory` is one scratch */
+    char *memory;
+};
+
+/* Makes the ring and its buffers: 0, or a negative errno with nothing kept:
+ * -ENOSYS, -EPERM, -ENOMEM, -EOPNOTSUPP (a kernel that is too old). */
+int uring_setup(struct uring *u);
+void uring_teardown(struct uring *u);
+
+static inline char *uring_buffer(struct uring *u, unsigned id)
+{
+    return u->memory + (size_t)id * URING_BUFFER_SIZE;
+}
+
+static inline void uring_buffer_return(struct uring *u, unsigned id)
+{
+    io_uring_buf_ring_add(u->buffers, uring_buffer(u, id), URING_BUFFER_SIZE,
+                          (unsigned short)id, URING_BUFFERS - 1, 0);
+    io_uring_buf_ring_advance(u->buffers, 1);
+}
+
+/* Whether a backend's state has all that makes it worth while. */
+bool uring_is_whole(const void *state);
+
+#endif

@@ -1,0 +1,248 @@
+/*
+ * Futures: one result, set once, and the watches that fire when it is.
+ */
+#include "task/future.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/misuse.h"
+#include "rota/log.h"
+#include "task/runtime.h"
+#include "task/task.h"
+
+static _Atomic(rota_unhandled_fn *) unhandled;
+
+static void log_unhandled(const rota_unhandled *what)
+{
+    rota_log(ROTA_LOG_ERROR, "%s (from %s) failed and nobody looked: %s%s%s",
+             what->name, what->site ? what->site : "?", rota_strerror(what->rc),
+             what->err ? ": " : "", what->err ? what->err->text : "");
+}
+
+void rota_set_unhandled_handler(rota_unhandled_fn *fn)
+{
+    atomic_store(&unhandled, fn);
+}
+
+static void report(const struct rota_future *f)
+{
+    rota_unhandled_fn *fn = atomic_load(&unhandled);
+    rota_unhandled what = {
+        .name = f->task ? f->task->name : "future",
+        .site = f->task ? f->task->site : NULL,
+        .rc = f->rc,
+        .err = f->err,
+    };
+    (fn ? fn : log_unhandled)(&what);
+}
+
+void future_init(struct rota_future *f, struct runtime *rt,
+                 struct rota_task *task)
+{
+    *f = (struct rota_future){ .refs = 1, .runtime = rt, .task = task };
+    list_init(&f->watches);
+    list_init(&f->callbacks);
+}
+
+struct callback {
+    struct list link;
+    unsigned turn; /* run_callbacks' turn it was added in */
+    rota_cb *fn;
+    void *arg;
+};
+
+/* Runs on the loop's stack, once the future is done. What a callback takes
+ * back does not run; what it adds waits for the next turn. */
+static void run_callbacks(struct ready *r)
+{
+    struct rota_future *f = container_of(r, struct rota_future, ready);
+    unsigned turn = ++f->turn;
+    f->scheduled = false;
+    while (!list_empty(&f->callbacks)) {
+        struct callback *cb =
+            container_of(f->callbacks.next, struct callback, link);
+        if (cb->turn == turn)
+            break; /* added by one of these */
+        list_remove(&cb->link);
+        cb->fn(cb->arg);
+        free(cb);
+    }
+    rota_future_unref(f);
+}
+
+static void schedule(struct rota_future *f)
+{
+    if (f->scheduled || list_empty(&f->callbacks))
+        return;
+    f->scheduled = true;
+    f->ready.run = run_callbacks;
+    rota_future_ref(f);
+    loop_ready(&f->runtime->loop, &f->ready);
+}
+
+int future_finish(struct rota_future *f, enum rota_state state, int rc)
+{
+    if (f->state != ROTA_PENDING)
+        return -EALREADY;
+    f->state = state;
+    f->rc = rc;
+    struct list *link;
+    while ((link = list_pop(&f->watches)) != NULL) {
+        struct watch *w = container_of(link, struct watch, link);
+        w->fire(w);
+    }
+    schedule(f);
+    return 0;
+}
+
+int future_flat(struct rota_future *f)
+{
+    f->observed = true;
+    return f->state == ROTA_CANCELLED ? -ROTA_ECHILD : f->rc;
+}
+
+void future_fini(struct rota_future *f)
+{
+    if (f->state == ROTA_ERROR && !f->observed)
+        report(f);
+    if (f->value && f->dtor)
+        f->dtor(f->value);
+    free(f->err);
+}
+
+rota_future *rota_future_new(void)
+{
+    struct runtime *rt = runtime_current();
+    struct rota_future *f = malloc(sizeof *f);
+    if (f)
+        future_init(f, rt, NULL);
+    return f;
+}
+
+rota_future *rota_future_ref(rota_future *f)
+{
+    if (f->task)
+        rota_task_ref(f->task);
+    else
+        f->refs++;
+    return f;
+}
+
+void rota_future_unref(rota_future *f)
+{
+    if (!f)
+        return;
+    if (f->task) {
+        rota_task_unref(f->task);
+        return;
+    }
+    if (--f->refs > 0)
+        return;
+    future_fini(f);
+    free(f);
+}
+
+int rota_future_set(rota_future *f, int rc, void *value, rota_cb *dtor)
+{
+    if (f->state != ROTA_PENDING || f->task)
+        return -EALREADY;
+    f->value = value;
+    f->dtor = dtor;
+    return future_finish(f, rc < 0 ? ROTA_ERROR : ROTA_OK, rc);
+}
+
+int rota_future_set_error(rota_future *f, int rc)
+{
+    return rota_future_set(f, rc < 0 ? rc : -EINVAL, NULL, NULL);
+}
+
+int rota_future_cancel(rota_future *f)
+{
+    if (f->task)
+        return rota_task_cancel(f->task, NULL) ? 0 : -EALREADY;
+    return future_finish(f, ROTA_CANCELLED, -ECANCELED);
+}
+
+bool rota_future_done(const rota_future *f)
+{
+    return f->state != ROTA_PENDING;
+}
+
+int rota_future_outcome(rota_future *f, rota_outcome *out)
+{
+    if (f->state == ROTA_PENDING)
+        return -EINPROGRESS;
+    f->observed = true;
+    if (out)
+        *out = (rota_outcome){ f->rc, f->state, f->value, f->err };
+    return 0;
+}
+
+/* A task parked on a future. */
+struct waiter {
+    struct clause clause;
+    struct watch watch;
+};
+
+static bool unwatch(struct clause *c)
+{
+    list_remove(&container_of(c, struct waiter, clause)->watch.link);
+    return true;
+}
+
+static void done(struct watch *w)
+{
+    clause_fire(&container_of(w, struct waiter, watch)->clause, 0);
+}
+
+int future_park(struct rota_future *f, struct rota_task *me, bool shielded)
+{
+    struct waiter w = { .clause.withdraw = unwatch, .watch.fire = done };
+    list_init(&w.clause.link);
+    list_push(&f->watches, &w.watch.link);
+    return shielded ? wait_park_shielded(me, &w.clause, 1)
+                    : wait_park(me, &w.clause, 1);
+}
+
+int rota_future_wait(rota_future *f, rota_outcome *out)
+{
+    if (f->task)
+        return rota_join(f->task, out);
+    struct rota_task *me;
+    int rc = wait_begin(&me);
+    if (rc < 0)
+        return rc;
+    rc =
+        f->state != ROTA_PENDING ? wait_done(me, 0) : future_park(f, me, false);
+    if (rc == 0)
+        rota_future_outcome(f, out);
+    return rc;
+}
+
+int rota_future_on_done(rota_future *f, rota_cb *fn, void *arg)
+{
+    struct callback *cb = malloc(sizeof *cb);
+    if (!cb)
+        return -ENOMEM;
+    *cb = (struct callback){ .turn = f->turn, .fn = fn, .arg = arg };
+    list_push(&f->callbacks, &cb->link);
+    if (f->state != ROTA_PENDING)
+        schedule(f);
+    return 0;
+}
+
+int rota_future_off_done(rota_future *f, rota_cb *fn, void *arg)
+{
+    int count = 0;
+    list_each_safe (it, &f->callbacks) {
+        struct callback *cb = container_of(it, struct callback, link);
+        if (cb->fn != fn || cb->arg != arg)
+            continue;
+        list_remove(it);
+        free(cb);
+        count++;
+    }
+    return count;
+}

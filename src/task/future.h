@@ -1,0 +1,53 @@
+/*
+ * Inside a future. Whoever must know of its end at once registers a watch;
+ * it is called in the step that finishes the future, on whatever stack that
+ * is, and must not switch. Awaiting, gathering and done callbacks are watches.
+ */
+#ifndef TASK_FUTURE_H
+#define TASK_FUTURE_H
+
+#include "base/list.h"
+#include "loop/loop.h"
+#include "rota/future.h"
+
+struct runtime;
+
+struct watch {
+    struct list link;
+    void (*fire)(struct watch *w);
+};
+
+struct rota_future {
+    unsigned refs;
+    enum rota_state state;
+    int rc;
+    bool observed;  /* somebody looked at the outcome */
+    bool scheduled; /* the callbacks are about to run */
+    unsigned turn;  /* how often they were */
+    struct list watches;
+    struct list callbacks; /* rota_future_on_done */
+    struct ready ready;    /* runs them */
+    void *value;
+    rota_cb *dtor;
+    rota_error *err; /* heap, NULL: no detail */
+    struct runtime *runtime;
+    struct rota_task *task; /* whose it is; NULL: a bare future */
+};
+
+void future_init(struct rota_future *f, struct runtime *rt,
+                 struct rota_task *task);
+
+/* Finishes it: 0, or -EALREADY. */
+int future_finish(struct rota_future *f, enum rota_state state, int rc);
+
+/* The rc that a caller of the flattened form gets. Counts as a look. */
+int future_flat(struct rota_future *f);
+
+/* Reports the failure if nobody looked, and frees what the outcome holds. */
+void future_fini(struct rota_future *f);
+
+/* Parks the running task until `f` is done: 0, or -ECANCELED unless
+ * shielded. */
+int future_park(struct rota_future *f, struct rota_task *me, bool shielded);
+
+#endif

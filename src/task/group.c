@@ -1,0 +1,178 @@
+/*
+ * Task groups. The group's scope hangs below its host's innermost one, so
+ * outer cancellation reaches the members through the tree; an error of a
+ * member cancels that scope, and with it body and siblings.
+ */
+#include "task/group.h"
+
+#include <errno.h>
+
+#include "base/misuse.h"
+#include "task/runtime.h"
+
+_Static_assert(sizeof(struct group) <= sizeof(rota_group),
+               "rota_group must have room for struct group");
+
+void group_open(struct group *g, struct rota_task *host, unsigned flags)
+{
+    bool prepared = flags & ROTA_GROUP_PREPARED;
+    scope_open(&g->scope, host ? host->scope : NULL, host,
+               prepared ? ROTA_SCOPE_PREPARED : 0);
+    list_init(&g->members);
+    g->live = 0;
+    g->host = host;
+    g->ender = NULL;
+    g->flags = flags;
+    g->open = true;
+    g->cut = false;
+    g->error_count = 0;
+}
+
+static void record(struct group *g, int rc)
+{
+    if (g->error_count < GROUP_ERRORS_KEPT)
+        g->errors[g->error_count] = rc;
+    g->error_count++;
+    if (!(g->flags & ROTA_GROUP_ISOLATE))
+        scope_cancel(&g->scope, "a member of the group failed");
+}
+
+void group_leave(struct group *g, struct rota_task *t)
+{
+    list_remove(&t->in_group);
+    g->live--;
+    if (t->done.state == ROTA_CANCELLED)
+        g->cut = true;
+    if (t->done.state == ROTA_ERROR && g->host) {
+        t->done.observed = true;
+        record(g, t->done.rc);
+    }
+    if (g->live == 0 && g->ender)
+        clause_fire(g->ender, 0);
+}
+
+void group_drain(struct group *g, struct rota_task *host)
+{
+    struct clause ender = { .withdraw = NULL };
+    while (g->live > 0) {
+        list_init(&ender.link);
+        g->ender = &ender;
+        host->ending = g;
+        wait_park_shielded(host, &ender, 1);
+        host->ending = NULL;
+        g->ender = NULL;
+    }
+}
+
+bool group_holds(struct group *g, struct rota_task *t)
+{
+    for (; t; t = t->group->host)
+        if (t->group == g)
+            return true;
+    return false;
+}
+
+int rota_group_begin(rota_group *group, unsigned flags)
+{
+    struct rota_task *t = task_current();
+    if (!t)
+        return misuse(-EPERM, "a group opened outside of a task");
+    struct group *g = group_of(group);
+    for (struct scope *s = t->scope; s; s = s->parent)
+        if (s == &g->scope)
+            return misuse(-EALREADY, "a group opened twice");
+    group_open(g, t, flags);
+    t->scope = &g->scope;
+    return 0;
+}
+
+/* Hands the task's handle over, or drops it. */
+static int spawned(struct rota_task *t, rota_task **out)
+{
+    if (!t)
+        return -ENOMEM;
+    if (out)
+        *out = t;
+    else
+        rota_task_unref(t);
+    return 0;
+}
+
+int rota_group_spawn_at(rota_group *group, rota_fn *fn, void *arg,
+                        const rota_task_options *options, rota_task **out,
+                        const char *name, const char *site)
+{
+    struct group *g = group_of(group);
+    if (!g->open)
+        return -ESHUTDOWN;
+    return spawned(task_new(g->host->runtime, g, fn, arg, options, name, site),
+                   out);
+}
+
+int rota_group_spawn_copy(rota_group *group, rota_fn *fn, const void *args,
+                          size_t size, const char *name, const char *site)
+{
+    struct group *g = group_of(group);
+    if (!g->open)
+        return -ESHUTDOWN;
+    return spawned(
+        task_new_copy(g->host->runtime, g, fn, args, size, NULL, name, site),
+        NULL);
+}
+
+static int check_end(struct group *g, struct rota_task *t)
+{
+    if (!t || !g->open)
+        return misuse(-EPERM, "a group ended that is not open");
+    if (g->host != t)
+        return misuse(group_holds(g, t) ? -EDEADLK : -EPERM,
+                      "a group ended by another task than its own");
+    if (t->scope == &g->scope)
+        return 0;
+    int rc = misuse(-EINVAL, "a group ended before the scopes inside it");
+    for (struct scope *s = t->scope; s; s = s->parent)
+        if (s == &g->scope) {
+            scope_close_leftovers(t, s);
+            return 0;
+        }
+    return rc;
+}
+
+int rota_group_end(rota_group *group, int body_rc)
+{
+    struct group *g = group_of(group);
+    struct rota_task *t = task_current();
+    int rc = check_end(g, t);
+    if (rc < 0)
+        return rc;
+    if (body_rc == -ECANCELED && g->scope.visible)
+        g->cut = true;
+    else if (body_rc < 0)
+        record(g, body_rc);
+    if (g->live == 0)
+        task_yield(t);
+    group_drain(g, t);
+    g->open = false;
+    bool outer = g->scope.parent->visible;
+    t->scope = g->scope.parent;
+    t->deliveries = 0;
+    scope_close(&g->scope);
+    if (g->error_count > 0)
+        return g->errors[0];
+    return outer && g->cut ? -ECANCELED : 0;
+}
+
+void rota_group_cancel(rota_group *g, const char *reason)
+{
+    scope_cancel(&group_of(g)->scope, reason ? reason : "group cancelled");
+}
+
+size_t rota_group_errors(const rota_group *group, int *codes, size_t n)
+{
+    const struct group *g = (const struct group *)group;
+    size_t kept =
+        g->error_count < GROUP_ERRORS_KEPT ? g->error_count : GROUP_ERRORS_KEPT;
+    for (size_t i = 0; i < n && i < kept; i++)
+        codes[i] = g->errors[i];
+    return g->error_count;
+}

@@ -1,0 +1,44 @@
+/*
+ * Inside a task group: a scope, and the tasks that live in it.
+ */
+#ifndef TASK_GROUP_H
+#define TASK_GROUP_H
+
+#include "base/list.h"
+#include "rota/group.h"
+#include "task/scope.h"
+#include "task/task.h"
+
+enum { GROUP_ERRORS_KEPT = 16 };
+
+struct group {
+    struct scope scope;
+    struct list members; /* tasks */
+    size_t live;
+    struct rota_task *host; /* who opened it; NULL: the runtime */
+    struct clause *ender;   /* the host, waiting for the end */
+    unsigned flags;
+    bool open;
+    bool cut;                      /* body or a member ended cancelled */
+    size_t error_count;            /* how many there were */
+    int errors[GROUP_ERRORS_KEPT]; /* the first of them */
+};
+
+static inline struct group *group_of(rota_group *g)
+{
+    return (struct group *)g;
+}
+
+/* Opens a group below `parent`; host and parent may be NULL. */
+void group_open(struct group *g, struct rota_task *host, unsigned flags);
+
+/* `t`, a member, has ended. */
+void group_leave(struct group *g, struct rota_task *t);
+
+/* Waits, not cancellably, until all members have ended. */
+void group_drain(struct group *g, struct rota_task *host);
+
+/* True when `t` is a member of `g`, or of a group opened by one. */
+bool group_holds(struct group *g, struct rota_task *t);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * rota_run: from nothing to a running loop and back to nothing.
+ */
+#include "rota/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/misuse.h"
+#include "rota/log.h"
+#include "task/runtime.h"
+#include "task/task.h"
+#include "task/thread.h"
+
+static const rota_dur drain_report_every = 5 * 1000000000LL;
+
+struct runtime *runtime_current(void)
+{
+    return (struct runtime *)loop_current();
+}
+
+static const char *current_name(void)
+{
+    struct rota_task *t = task_current();
+    return t ? t->name : NULL;
+}
+
+/* Says what still lives when the shutdown takes long. */
+static void report_alive(struct runtime *rt)
+{
+    rota_log(ROTA_LOG_WARNING, "shutdown waits for %zu tasks",
+             rt->background.live);
+    list_each (it, &rt->background.members) {
+        struct rota_task *t = container_of(it, struct rota_task, in_group);
+        rota_log(ROTA_LOG_WARNING, "  %s (spawned at %s), told %u times",
+                 t->name, t->site ? t->site : "?", t->deliveries);
+    }
+}
+
+struct drain_report {
+    struct timer timer;
+    struct runtime *runtime;
+};
+
+static void report_late(struct timer *timer)
+{
+    struct drain_report *r = container_of(timer, struct drain_report, timer);
+    report_alive(r->runtime);
+    rota_ignore(timer_arm(&r->runtime->loop.timers, timer,
+                          rota_now() + drain_report_every));
+}
+
+/* Cancels what main has left behind, and runs the loop until it is gone. */
+static void drain(struct runtime *rt)
+{
+    struct drain_report report = { { .fire = report_late }, rt };
+    rota_ignore(timer_arm(&rt->loop.timers, &report.timer,
+                          rota_now() + drain_report_every));
+    scope_cancel(&rt->background.scope, "shutdown");
+    while (rt->tasks > 0)
+        loop_turn(&rt->loop);
+    timer_cancel(&rt->loop.timers, &report.timer);
+}
+
+static int run_main(struct runtime *rt, rota_fn *fn, void *arg)
+{
+    struct group main_group;
+    group_open(&main_group, NULL, 0);
+    rota_task_options o = { .name = "main",
+                            .stack_size = rt->options.stack_size };
+    rt->main = task_new(rt, &main_group, fn, arg, &o, "main", NULL);
+    if (!rt->main)
+        return -ENOMEM;
+    while (rt->main->done.state == ROTA_PENDING)
+        loop_turn(&rt->loop);
+    int rc = rt->main->done.rc;
+    rt->main->done.observed = true;
+    drain(rt);
+    rota_task_unref(rt->main);
+    return rc;
+}
+
+int rota_run(rota_fn *fn, void *arg, const rota_run_options *options)
+{
+    if (coro_thread())
+        return -EBUSY;
+    misuse_task_name = current_name;
+    struct runtime *rt = aligned_alloc(_Alignof(struct runtime), sizeof *rt);
+    if (!rt)
+        return -ENOMEM;
+    *rt = (struct runtime){ .options =
+                                options ? *options : (rota_run_options){ 0 } };
+    int rc = loop_init(&rt->loop);
+    if (rc < 0)
+        goto no_loop;
+    group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
+    rc = run_main(rt, fn, arg);
+    for (size_t i = 0; i < sizeof rt->pools / sizeof *rt->pools; i++)
+        pool_free(rt->pools[i]);
+    loop_fini(&rt->loop);
+no_loop:
+    free(rt);
+    return rc;
+}
+
+const char *rota_backend_name(void)
+{
+    struct loop *l = loop_current();
+    return l ? l->backend->name : NULL;
+}
+
+struct soon {
+    struct ready ready;
+    rota_cb *fn;
+    void *arg;
+};
+
+static void run_soon(struct ready *r)
+{
+    struct soon *s = container_of(r, struct soon, ready);
+    s->fn(s->arg);
+    free(s);
+}
+
+int rota_call_soon(rota_cb *fn, void *arg)
+{
+    struct loop *l = loop_current();
+    if (!l)
+        return misuse(-EPERM, "rota_call_soon outside of a running loop");
+    struct soon *s = malloc(sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    *s = (struct soon){ { .run = run_soon }, fn, arg };
+    loop_ready(l, &s->ready);
+    return 0;
+}

@@ -1,0 +1,25 @@
+/*
+ * A runtime: a loop with what tasks need around it. One for each rota_run.
+ */
+#ifndef TASK_RUNTIME_H
+#define TASK_RUNTIME_H
+
+#include "loop/loop.h"
+#include "rota/run.h"
+#include "task/group.h"
+
+struct pool;
+
+struct runtime {
+    struct loop loop; /* first: a runtime is found from its loop */
+    struct group background;
+    struct rota_task *main;
+    struct pool *pools[2]; /* by enum pool_kind; made at first use */
+    size_t tasks;          /* alive */
+    rota_run_options options;
+};
+
+/* The running thread's runtime; NULL when it runs none. */
+struct runtime *runtime_current(void) ROTA_INTERNAL(runtime_current);
+
+#endif

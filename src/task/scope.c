@@ -1,0 +1,297 @@
+/*
+ * Cancel scopes: a tree, a level in each node, and the walk that spreads a
+ * change of level to the tasks parked below.
+ */
+#include "task/scope.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/misuse.h"
+#include "task/runtime.h"
+#include "task/task.h"
+
+_Static_assert(sizeof(struct scope) <= sizeof(rota_scope),
+               "rota_scope must have room for struct scope");
+
+static const char *const deadline_reason = "deadline";
+
+static bool outer_visible(const struct scope *s)
+{
+    return !s->shield && s->parent && s->parent->visible;
+}
+
+/* The node after `s` in a walk of the tree below `top`; NULL at the end. */
+static struct scope *walk(struct scope *s, struct scope *top, bool descend)
+{
+    if (descend && !list_empty(&s->children))
+        return container_of(s->children.next, struct scope, sibling);
+    for (; s != top; s = s->parent)
+        if (s->sibling.next != &s->parent->children)
+            return container_of(s->sibling.next, struct scope, sibling);
+    return NULL;
+}
+
+/* Brings `visible` up to date from `top` downwards. It walks instead of
+ * recursing: scopes may be nested as deep as memory goes. */
+static void spread(struct scope *top)
+{
+    bool changed;
+    for (struct scope *s = top; s; s = walk(s, top, changed)) {
+        bool visible = s->cancelled || outer_visible(s);
+        changed = visible != s->visible || s == top;
+        s->visible = visible;
+        if (visible && s->task && s->task->scope == s)
+            task_interrupt(s->task);
+    }
+}
+
+void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
+                unsigned flags)
+{
+    bool cancelled = (flags & ROTA_SCOPE_PREPARED) && s->cancelled;
+    const char *reason = cancelled ? s->reason : NULL;
+    *s = (struct scope){
+        .parent = parent,
+        .task = task,
+        .deadline = ROTA_FOREVER,
+        .reason = reason,
+        .shield = (flags & ROTA_SCOPE_SHIELD) != 0,
+        .strict = (flags & ROTA_SCOPE_STRICT) != 0,
+        .open = true,
+        .cancelled = cancelled,
+    };
+    list_init(&s->children);
+    list_init(&s->sibling);
+    if (parent)
+        list_push(&parent->children, &s->sibling);
+    s->visible = s->cancelled || outer_visible(s);
+}
+
+static struct loop *scope_loop(struct scope *s)
+{
+    return task_loop(s->task);
+}
+
+void scope_close(struct scope *s)
+{
+    if (s->timer.place)
+        timer_cancel(&scope_loop(s)->timers, &s->timer);
+    list_remove(&s->sibling);
+    s->open = false;
+    s->ended = true;
+}
+
+void scope_cancel(struct scope *s, const char *reason)
+{
+    if (s->cancelled || s->ended)
+        return;
+    s->cancelled = true;
+    s->reason = reason ? reason : "cancelled";
+    if (s->open)
+        spread(s);
+}
+
+void scope_uncancel(struct scope *s)
+{
+    s->cancelled = false;
+    s->reason = NULL;
+    spread(s);
+}
+
+int scope_result(struct scope *s, int rc)
+{
+    if (s->strict && s->delivered && rc >= 0)
+        rc = -ECANCELED;
+    if (rc != -ECANCELED || !s->cancelled || outer_visible(s))
+        return rc;
+    s->caught = true;
+    return s->expired && s->timeout ? -ETIMEDOUT : 0;
+}
+
+struct scope *scope_cause(struct scope *s)
+{
+    while (s && s->visible && !s->cancelled)
+        s = s->parent;
+    return s && s->visible ? s : NULL;
+}
+
+static void expire(struct timer *timer)
+{
+    struct scope *s = container_of(timer, struct scope, timer);
+    s->expired = !s->cancelled;
+    scope_cancel(s, deadline_reason);
+}
+
+static int set_deadline(struct scope *s, rota_time when)
+{
+    s->deadline = when;
+    s->timer.fire = expire;
+    if (when > rota_now())
+        return timer_arm(&scope_loop(s)->timers, &s->timer, when);
+    expire(&s->timer);
+    return 0;
+}
+
+/* Opens a scope of the running task. */
+static int begin(struct scope *s, unsigned flags, rota_time when)
+{
+    struct rota_task *t = task_current();
+    if (!t)
+        return misuse(-EPERM, "a scope opened outside of a task");
+    for (struct scope *o = t->scope; o; o = o->parent)
+        if (o == s)
+            return misuse(-EALREADY, "a scope opened twice");
+    scope_open(s, t->scope, t, flags);
+    struct scope *before = t->scope;
+    t->scope = s;
+    int rc = when == ROTA_FOREVER ? 0 : set_deadline(s, when);
+    if (rc < 0) {
+        t->scope = before;
+        scope_close(s);
+    }
+    return rc;
+}
+
+int rota_scope_begin(rota_scope *s, unsigned flags)
+{
+    return begin(scope_of(s), flags, ROTA_FOREVER);
+}
+
+static rota_time moment(rota_dur d)
+{
+    return d <= 0 ? INT64_MIN : rota_time_add(rota_now(), d);
+}
+
+int rota_timeout_begin(rota_scope *s, rota_dur d)
+{
+    int rc = begin(scope_of(s), 0, moment(d));
+    if (rc == 0)
+        scope_of(s)->timeout = true;
+    return rc;
+}
+
+int rota_move_on_begin(rota_scope *s, rota_dur d)
+{
+    return begin(scope_of(s), 0, moment(d));
+}
+
+int rota_shield_begin(rota_scope *s, rota_dur grace)
+{
+    return begin(scope_of(s), ROTA_SCOPE_SHIELD, moment(grace));
+}
+
+void scope_close_leftovers(struct rota_task *t, struct scope *keep)
+{
+    while (t->scope != keep) {
+        struct scope *s = t->scope;
+        scope_cancel(s, "its task left it open");
+        t->scope = s->parent;
+        scope_close(s);
+    }
+}
+
+static bool encloses(struct scope *outer, struct scope *s)
+{
+    while (s && s != outer)
+        s = s->parent;
+    return s != NULL;
+}
+
+int rota_scope_end(rota_scope *scope, int rc)
+{
+    struct scope *s = scope_of(scope);
+    struct rota_task *t = task_current();
+    if (!t || s->task != t || !s->open)
+        return misuse(-EPERM, "a scope ended that this task has not open");
+    if (t->scope != s) {
+        int bad = misuse(-EINVAL, "a scope ended before those inside it");
+        if (!encloses(s, t->scope))
+            return bad;
+        scope_close_leftovers(t, s);
+    }
+    rc = scope_result(s, rc);
+    t->scope = s->parent;
+    t->deliveries = 0;
+    scope_close(s);
+    return rc;
+}
+
+void rota_scope_cancel(rota_scope *s, const char *reason)
+{
+    scope_cancel(scope_of(s), reason);
+}
+
+int rota_scope_reschedule(rota_scope *scope, rota_time when)
+{
+    struct scope *s = scope_of(scope);
+    if (!s->open || s->expired)
+        return -EALREADY;
+    timer_cancel(&scope_loop(s)->timers, &s->timer);
+    return set_deadline(s, when);
+}
+
+bool rota_scope_cancelled(const rota_scope *s)
+{
+    return ((const struct scope *)s)->cancelled;
+}
+
+bool rota_scope_expired(const rota_scope *s)
+{
+    return ((const struct scope *)s)->expired;
+}
+
+bool rota_scope_caught(const rota_scope *s)
+{
+    return ((const struct scope *)s)->caught;
+}
+
+rota_time rota_current_deadline(void)
+{
+    struct rota_task *t = task_current();
+    if (!t)
+        return ROTA_FOREVER;
+    if (t->scope->visible)
+        return INT64_MIN;
+    rota_time first = ROTA_FOREVER;
+    for (struct scope *s = t->scope; s; s = s->shield ? NULL : s->parent)
+        if (s->deadline < first)
+            first = s->deadline;
+    return first;
+}
+
+const char *rota_cancel_reason(void)
+{
+    struct rota_task *t = task_current();
+    struct scope *cause = t ? scope_cause(t->scope) : NULL;
+    return cause ? cause->reason : NULL;
+}
+
+bool rota_cancelled(void)
+{
+    struct rota_task *t = task_current();
+    return t && t->scope->visible;
+}
+
+bool rota_block_next_(struct rota_block_ *b)
+{
+    if (b->state != ROTA_BLOCK_NEW_) {
+        rota_block_leave_(b);
+        return false;
+    }
+    int rc = b->begin(&b->scope, b->duration);
+    b->state = rc < 0 ? ROTA_BLOCK_OVER_ : ROTA_BLOCK_OPEN_;
+    if (rc < 0 && b->rc)
+        *b->rc = rc;
+    return rc == 0;
+}
+
+void rota_block_leave_(struct rota_block_ *b)
+{
+    if (b->state != ROTA_BLOCK_OPEN_)
+        return;
+    b->state = ROTA_BLOCK_OVER_;
+    int rc = rota_scope_end(&b->scope, b->rc ? *b->rc : 0);
+    if (b->rc)
+        *b->rc = rc;
+}

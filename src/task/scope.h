@@ -1,0 +1,66 @@
+/*
+ * Inside a cancel scope. Scopes form a tree: a task's root scope hangs below
+ * the scope of the group that owns the task, and the scopes the task opens
+ * hang below each other. `visible` caches whether a suspending call inside
+ * must fail; it is kept right by walking the subtree whenever that changes.
+ */
+#ifndef TASK_SCOPE_H
+#define TASK_SCOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "loop/timer.h"
+#include "rota/scope.h"
+
+struct rota_task;
+
+struct scope {
+    struct scope *parent;   /* NULL at the top of the tree */
+    struct rota_task *task; /* who opened it; NULL: not by a task */
+    struct list children;   /* scopes directly inside */
+    struct list sibling;
+    struct timer timer; /* the deadline's */
+    rota_time deadline; /* ROTA_FOREVER: none */
+    const char *reason; /* of the first cancel */
+    bool shield : 1;    /* outer cancellation is hidden */
+    bool strict : 1;
+    bool timeout : 1; /* its expiry is an error */
+    bool open : 1;
+    bool ended : 1;
+    bool cancelled : 1;
+    bool expired : 1;   /* cancelled by its deadline */
+    bool visible : 1;   /* calls inside fail */
+    bool delivered : 1; /* one did */
+    bool caught : 1;
+};
+
+static inline struct scope *scope_of(rota_scope *s)
+{
+    return (struct scope *)s;
+}
+
+/* Opens `s` below `parent` for `task`; both may be NULL. */
+void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
+                unsigned flags);
+
+/* Takes it out of the tree; its deadline is disarmed. */
+void scope_close(struct scope *s);
+
+/* Cancels, with all that hangs below and is not shielded. */
+void scope_cancel(struct scope *s, const char *reason);
+
+/* Lowers the level again (rota_task_uncancel). */
+void scope_uncancel(struct scope *s);
+
+/* What `rc` means outside of `s`, which is being ended. */
+int scope_result(struct scope *s, int rc);
+
+/* The scope whose cancellation the innermost scope `s` sees; NULL. */
+struct scope *scope_cause(struct scope *s);
+
+/* Closes whatever scopes the task left open above `keep`. */
+void scope_close_leftovers(struct rota_task *t, struct scope *keep);
+
+#endif

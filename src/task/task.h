@@ -1,0 +1,128 @@
+/*
+ * Inside a task, and the one way it waits: a parked task has clauses, one for
+ * each thing that could wake it; whoever fires the first wins, the others are
+ * withdrawn in the same step, and what the winner wrote is what the call
+ * returns, whatever happens before the task runs again. Locks, joins, timers,
+ * I/O and cancellation all go through this.
+ */
+#ifndef TASK_TASK_H
+#define TASK_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+#include "rota/export.h"
+#include "rota/task.h"
+#include "task/future.h"
+#include "task/scope.h"
+
+struct group;
+struct runtime;
+
+/* One thing a parked task waits for; lives on the task's stack. */
+struct clause {
+    struct list link;       /* in the queue of what is waited for */
+    struct rota_task *task; /* set by wait_park */
+    /*
+     * Takes the wait back when something else won. NULL: leaving the queue is
+     * all. False: not possible yet, the clause will fire in the end (an
+     * operation the kernel still has); only for a clause that is alone.
+     */
+    bool (*withdraw)(struct clause *c);
+};
+
+struct rota_task {
+    struct loop_coro co;
+    struct runtime *runtime;
+
+    /* The wait it is parked in. */
+    struct clause *clauses; /* NULL: not parked, or already won */
+    unsigned clause_count;
+    unsigned winner;   /* index of the clause that fired */
+    int wake_rc;       /* what the call returns */
+    bool shielded;     /* cancellation does not end this wait */
+    bool interrupted;  /* it did */
+    bool gathered;     /* mark of rota_gather */
+    bool handle_ended; /* the runtime's own reference is gone */
+
+    /* Cancellation. */
+    struct scope *scope; /* innermost */
+    struct scope root;   /* its own level */
+    unsigned cancels;    /* requests, less those taken back */
+    unsigned deliveries; /* since the last scope ended */
+
+    /* Whom it waits for, to find those who wait for themselves. */
+    struct rota_task *awaits;
+    struct group *ending;
+
+    struct group *group;  /* owner */
+    struct list in_group; /* among its members */
+
+    rota_fn *fn;
+    void *arg;
+    struct defer *defers; /* newest first */
+    struct rota_future done;
+
+    const char *name;
+    const char *site;
+};
+
+static inline struct loop *task_loop(struct rota_task *t)
+{
+    return (struct loop *)t->runtime;
+}
+
+/* The running task; NULL outside of tasks. */
+struct rota_task *task_current(void) ROTA_INTERNAL(task_current);
+
+/* Makes a task in `g`, whose error `g` handles; NULL: no memory. The handle
+ * returned is the caller's. */
+struct rota_task *task_new(struct runtime *rt, struct group *g, rota_fn *fn,
+                           void *arg, const rota_task_options *options,
+                           const char *name, const char *site);
+
+/* The same with a copy of `size` bytes at `args` for the function. */
+struct rota_task *task_new_copy(struct runtime *rt, struct group *g,
+                                rota_fn *fn, const void *args, size_t size,
+                                const rota_task_options *options,
+                                const char *name, const char *site);
+
+/* Parked under a cancelled scope: ends the wait with -ECANCELED. */
+void task_interrupt(struct rota_task *t);
+
+/* The task ended and nothing refers to it: called by its future. */
+void task_free(struct rota_task *t);
+
+/* Begins a suspending call: the running task in *task and 0; or the error to
+ * return: -EPERM outside of tasks, -ECANCELED when cancelled (after a yield:
+ * the delivery itself lets others run). */
+int wait_begin(struct rota_task **task) ROTA_INTERNAL(wait_begin);
+
+/* Ends one that did not have to wait: returns `rc`, every now and then after
+ * a yield, so that a task that never waits does not starve the others. */
+int wait_done(struct rota_task *t, int rc) ROTA_INTERNAL(wait_done);
+
+/* Parks the running task until one of its clauses fires, or a cancellation
+ * does; returns what the winner gave. The clauses' `link` and `withdraw` are
+ * set by the caller. */
+int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
+    ROTA_INTERNAL(wait_park);
+
+/* The same, not ended by cancellation. */
+int wait_park_shielded(struct rota_task *t, struct clause *clauses,
+                       unsigned count) ROTA_INTERNAL(wait_park_shielded);
+
+/* Wins the wait for `c` with the result `rc`. Does not switch. The clause is
+ * dead on return. */
+void clause_fire(struct clause *c, int rc) ROTA_INTERNAL(clause_fire);
+
+/* Lets the other ready tasks run once; not a cancel point. */
+void task_yield(struct rota_task *t);
+
+/* Waits until `when`, not a cancel point. */
+void task_sleep_shielded(struct rota_task *t, rota_time when);
+
+#endif

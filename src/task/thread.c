@@ -1,0 +1,400 @@
+/*
+ * The thread pools. A job lives on the stack of the task that waits for it,
+ * which is why a running job is always waited for. Threads are made when a
+ * job finds none idle, and leave after a while without work.
+ */
+#include "task/thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/misuse.h"
+#include "rota/thread.h"
+#include "task/runtime.h"
+#include "task/task.h"
+
+enum {
+    QUEUE_MOST = 1024, /* jobs a pool holds before tasks wait for room */
+    IDLE_SECONDS = 10, /* a thread without work leaves after */
+    BLOCKING_MOST = 256,
+    CPU_NICE = 5, /* the loop's thread goes before those that compute */
+};
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
+
+struct job {
+    struct list link; /* in the pool's queue */
+    struct pool *pool;
+    rota_fn *fn;
+    void *arg;
+    rota_cb *interrupt;
+    enum job_state state; /* under the pool's lock */
+    atomic_bool cancelled;
+    int rc;
+
+    struct clause clause; /* the task's wait */
+    struct post post;     /* to the loop: it is done, or it asks */
+
+    /* What a running job asks its task to do (thread_ask_task). */
+    rota_fn *ask;
+    void *ask_arg;
+    int answer;
+    sem_t answered;
+};
+
+struct worker {
+    struct list link; /* among the pool's workers, or its leavers */
+    pthread_t thread;
+    struct pool *pool;
+    struct coro_thread coro;
+};
+
+struct pool {
+    struct runtime *runtime;
+    const char *name;
+    unsigned most;
+    int nice;
+    struct list waiting; /* clauses of tasks that wait for room (loop only) */
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t work;
+    struct list queue;
+    size_t queued;
+    struct list workers;
+    struct list leavers; /* to be joined */
+    unsigned threads;
+    unsigned idle;
+    unsigned number; /* of threads ever made, for their names */
+    bool closing;
+};
+
+static struct job *current_job(void)
+{
+    struct coro_thread *t = coro_thread();
+    return t ? t->worker : NULL;
+}
+
+bool thread_is_worker(void)
+{
+    return current_job() != NULL;
+}
+
+/* On the loop: the job's task goes on. */
+static void job_posted(struct post *p)
+{
+    struct job *j = container_of(p, struct job, post);
+    clause_fire(&j->clause, j->rc);
+}
+
+static void run_job(struct worker *w, struct job *j)
+{
+    struct loop *l = &j->pool->runtime->loop;
+    w->coro.worker = j;
+    j->rc = j->fn(j->arg);
+    w->coro.worker = NULL;
+    pthread_mutex_lock(&w->pool->lock);
+    j->state = JOB_DONE;
+    pthread_mutex_unlock(&w->pool->lock);
+    loop_post(l, &j->post); /* the job may be gone from here on */
+}
+
+/* Waits for work; false when the time for it is over. Locked. */
+static bool wait_for_work(struct pool *p)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_SECONDS;
+    p->idle++;
+    int rc = 0;
+    while (list_empty(&p->queue) && !p->closing && rc != ETIMEDOUT)
+        rc =
+            pthread_cond_clockwait(&p->work, &p->lock, CLOCK_MONOTONIC, &until);
+    p->idle--;
+    return !list_empty(&p->queue);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct pool *p = w->pool;
+    bool entered = coro_enter(&w->coro) == 0;
+    if (p->nice)
+        setpriority(PRIO_PROCESS, (id_t)gettid(), p->nice);
+    pthread_mutex_lock(&p->lock);
+    while (wait_for_work(p)) {
+        struct job *j = container_of(list_pop(&p->queue), struct job, link);
+        p->queued--;
+        j->state = JOB_RUNNING;
+        pthread_mutex_unlock(&p->lock);
+        run_job(w, j);
+        pthread_mutex_lock(&p->lock);
+    }
+    p->threads--;
+    list_remove(&w->link);
+    list_push(&p->leavers, &w->link);
+    pthread_mutex_unlock(&p->lock);
+    if (entered)
+        coro_leave(&w->coro);
+    return NULL;
+}
+
+/* Joins threads that have left. Unlocks meanwhile. */
+static void reap(struct pool *p)
+{
+    struct list *link;
+    while ((link = list_pop(&p->leavers)) != NULL) {
+        struct worker *w = container_of(link, struct worker, link);
+        pthread_mutex_unlock(&p->lock);
+        pthread_join(w->thread, NULL);
+        free(w);
+        pthread_mutex_lock(&p->lock);
+    }
+}
+
+/* Starts one more thread, with all signals blocked: they are the loop's.
+ * Locked. 0 or a negative errno. */
+static int add_thread(struct pool *p)
+{
+    reap(p);
+    struct worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    w->pool = p;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&w->thread, NULL, worker_main, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        free(w);
+        return -rc;
+    }
+    char name[16];
+    snprintf(name, sizeof name, "rota-%s-%u", p->name, ++p->number);
+    pthread_setname_np(w->thread, name);
+    list_push(&p->workers, &w->link);
+    p->threads++;
+    return 0;
+}
+
+struct pool *pool_new(struct runtime *rt, const char *name, unsigned most,
+                      int nice)
+{
+    struct pool *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->runtime = rt;
+    p->name = name;
+    p->most = most;
+    p->nice = nice;
+    list_init(&p->waiting);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->work, NULL);
+    list_init(&p->queue);
+    list_init(&p->workers);
+    list_init(&p->leavers);
+    return p;
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->closing = true;
+    pthread_cond_broadcast(&p->work);
+    while (!list_empty(&p->workers) || !list_empty(&p->leavers)) {
+        struct list *from = list_empty(&p->leavers) ? &p->workers : &p->leavers;
+        struct worker *w = container_of(from->next, struct worker, link);
+        pthread_mutex_unlock(&p->lock);
+        pthread_join(w->thread, NULL); /* it moves itself to the leavers */
+        pthread_mutex_lock(&p->lock);
+        list_remove(&w->link);
+        free(w);
+    }
+    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->work);
+    free(p);
+}
+
+/* Queues a job: 0, or why not. */
+static int enqueue(struct pool *p, struct job *j)
+{
+    pthread_mutex_lock(&p->lock);
+    int rc = 0;
+    if (p->idle <= p->queued && p->threads < p->most)
+        rc = add_thread(p);
+    if (p->threads > 0) {
+        rc = 0; /* fewer threads than wished for will do */
+        list_push(&p->queue, &j->link);
+        p->queued++;
+        pthread_cond_signal(&p->work);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+/* Takes a job back that has not begun; one that runs is told. */
+static bool job_withdraw(struct clause *c)
+{
+    struct job *j = container_of(c, struct job, clause);
+    struct pool *p = j->pool;
+    pthread_mutex_lock(&p->lock);
+    bool queued = j->state == JOB_QUEUED;
+    bool running = j->state == JOB_RUNNING;
+    if (queued) {
+        list_remove(&j->link);
+        p->queued--;
+    }
+    pthread_mutex_unlock(&p->lock);
+    atomic_store(&j->cancelled, true);
+    if (running && j->interrupt)
+        j->interrupt(j->arg);
+    return queued;
+}
+
+static bool full(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool is = p->queued >= QUEUE_MOST;
+    pthread_mutex_unlock(&p->lock);
+    return is;
+}
+
+/* Waits until the queue has room: 0 or -ECANCELED. */
+static int wait_for_room(struct pool *p, struct rota_task *t)
+{
+    int rc = 0;
+    while (rc == 0 && full(p)) {
+        struct clause room = { .withdraw = NULL };
+        list_push(&p->waiting, &room.link);
+        rc = wait_park(t, &room, 1);
+    }
+    return rc;
+}
+
+/* A place in the queue came free, or the one who was given it was
+ * cancelled. */
+static void pass_room_on(struct pool *p)
+{
+    if (!list_empty(&p->waiting) && !full(p))
+        clause_fire(container_of(p->waiting.next, struct clause, link), 0);
+}
+
+/* Parks until the job is done, doing meanwhile what it asks for. */
+static int serve(struct job *j, struct rota_task *t)
+{
+    for (;;) {
+        list_init(&j->clause.link);
+        int rc = wait_park(t, &j->clause, 1);
+        if (!j->ask)
+            return rc;
+        rota_fn *ask = j->ask;
+        j->ask = NULL;
+        j->answer = ask(j->ask_arg);
+        sem_post(&j->answered);
+    }
+}
+
+int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
+{
+    struct rota_task *t;
+    int rc = wait_begin(&t);
+    if (rc == 0)
+        rc = wait_for_room(p, t);
+    if (rc < 0)
+        return rc;
+    struct job j = {
+        .pool = p,
+        .fn = fn,
+        .arg = arg,
+        .interrupt = interrupt,
+        .clause.withdraw = job_withdraw,
+        .post.run = job_posted,
+    };
+    list_init(&j.clause.link);
+    list_init(&j.link);
+    sem_init(&j.answered, 0, 0);
+    rc = enqueue(p, &j);
+    if (rc == 0)
+        rc = serve(&j, t);
+    sem_destroy(&j.answered);
+    pass_room_on(p);
+    return rc;
+}
+
+int thread_ask_task(rota_fn *fn, void *arg)
+{
+    struct job *j = current_job();
+    j->ask = fn;
+    j->ask_arg = arg;
+    loop_post(&j->pool->runtime->loop, &j->post);
+    while (sem_wait(&j->answered) < 0 && errno == EINTR)
+        ;
+    return j->answer;
+}
+
+static unsigned cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0)
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
+}
+
+static struct pool *pool_of(enum pool_kind kind)
+{
+    struct runtime *rt = runtime_current();
+    if (!rt || rt->pools[kind])
+        return rt ? rt->pools[kind] : NULL;
+    const rota_run_options *o = &rt->options;
+    if (kind == POOL_CPU)
+        rt->pools[kind] = pool_new(
+            rt, "cpu", o->cpu_threads ? o->cpu_threads : cores(), CPU_NICE);
+    else
+        rt->pools[kind] =
+            pool_new(rt, "wk", o->threads ? o->threads : BLOCKING_MOST, 0);
+    return rt->pools[kind];
+}
+
+static int run_on(enum pool_kind kind, rota_fn *fn, void *arg)
+{
+    if (thread_is_worker())
+        return fn(arg);
+    if (!task_current())
+        return misuse(-EPERM, "work sent to a thread from outside a task");
+    struct pool *p = pool_of(kind);
+    return p ? pool_run(p, fn, arg, NULL) : -ENOMEM;
+}
+
+int rota_to_thread(rota_fn *fn, void *arg)
+{
+    return run_on(POOL_BLOCKING, fn, arg);
+}
+
+int rota_to_cpu(rota_fn *fn, void *arg)
+{
+    return run_on(POOL_CPU, fn, arg);
+}
+
+bool rota_thread_cancelled(void)
+{
+    struct job *j = current_job();
+    return j && atomic_load(&j->cancelled);
+}
+
+int rota_from_thread_run(rota_fn *fn, void *arg)
+{
+    if (!thread_is_worker())
+        return misuse(-EPERM, "rota_from_thread_run on no pool thread");
+    return thread_ask_task(fn, arg);
+}

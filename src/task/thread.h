@@ -1,0 +1,44 @@
+/*
+ * Pool threads and the tasks that wait for them.
+ */
+#ifndef TASK_THREAD_H
+#define TASK_THREAD_H
+
+#include <stdbool.h>
+
+#include "rota/export.h"
+#include "rota/task.h"
+
+struct runtime;
+struct pool;
+
+enum pool_kind {
+    POOL_BLOCKING,
+    POOL_CPU,
+};
+
+/* True on a pool thread. A call that suspends is passed to the waiting task
+ * there: `if (thread_is_worker()) return thread_ask_task(fn, args);` */
+bool thread_is_worker(void) ROTA_INTERNAL(thread_is_worker);
+
+/* Has the task that waits for the running job call fn(arg); its result. */
+int thread_ask_task(rota_fn *fn, void *arg) ROTA_INTERNAL(thread_ask_task);
+
+/* A pool of at most `most` threads; NULL: no memory. `nice` is added to the
+ * threads' niceness. */
+struct pool *pool_new(struct runtime *rt, const char *name, unsigned most,
+                      int nice) ROTA_INTERNAL(pool_new);
+
+/* Waits for running jobs, ends the threads and frees the pool. No task may be
+ * waiting for it. */
+void pool_free(struct pool *p) ROTA_INTERNAL(pool_free);
+
+/*
+ * Runs fn(arg) on a thread of `p`, as rota_to_thread. `interrupt` (may be
+ * NULL) is called on the loop when the task is cancelled while fn runs: it may
+ * make fn return early.
+ */
+int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
+    ROTA_INTERNAL(pool_run);
+
+#endif

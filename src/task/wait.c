@@ -1,0 +1,136 @@
+/*
+ * The wait protocol: how a call of a task begins, parks, is finished by
+ * exactly one of completion and cancellation, and ends.
+ */
+#include <errno.h>
+
+#include "base/misuse.h"
+#include "rota/log.h"
+#include "task/runtime.h"
+#include "task/task.h"
+
+enum {
+    SPIN_WARN = 8, /* deliveries of one cancellation that are still normal */
+    SPIN_MOST = 9, /* doublings of the back-off: 100 us to 50 ms */
+};
+
+static const rota_dur spin_pause = 100 * 1000;
+
+/* Marks the scopes whose cancellation this call reports. */
+static void note_delivery(struct rota_task *t)
+{
+    for (struct scope *s = t->scope; s && s->visible; s = s->parent)
+        s->delivered = true;
+    if (++t->deliveries == SPIN_WARN)
+        rota_log(ROTA_LOG_WARNING,
+                 "task %s (spawned at %s) ignores its cancellation (%s): "
+                 "a call returned -ECANCELED %d times",
+                 t->name, t->site ? t->site : "?", rota_cancel_reason(),
+                 SPIN_WARN);
+}
+
+/* Reports the cancellation to a task that has not parked. The delivery lets
+ * others run; a task that ignores it is slowed down, so that it costs at most
+ * 20 wake-ups a second instead of a core. */
+static int deliver(struct rota_task *t)
+{
+    note_delivery(t);
+    if (t->deliveries <= SPIN_WARN) {
+        task_yield(t);
+        return -ECANCELED;
+    }
+    unsigned doublings = t->deliveries - SPIN_WARN;
+    if (doublings > SPIN_MOST)
+        doublings = SPIN_MOST;
+    task_sleep_shielded(t, rota_now() + (spin_pause << doublings));
+    return -ECANCELED;
+}
+
+int wait_begin(struct rota_task **task)
+{
+    struct rota_task *t = task_current();
+    if (!t)
+        return misuse(-EPERM, "a suspending call outside of a task");
+    *task = t;
+    return t->scope->visible ? deliver(t) : 0;
+}
+
+int wait_done(struct rota_task *t, int rc)
+{
+    struct loop *l = task_loop(t);
+    if (l->budget == 0)
+        task_yield(t);
+    else
+        l->budget--;
+    return rc;
+}
+
+static int park(struct rota_task *t, struct clause *clauses, unsigned count,
+                bool shielded)
+{
+    for (unsigned i = 0; i < count; i++)
+        clauses[i].task = t;
+    t->clauses = clauses;
+    t->clause_count = count;
+    t->shielded = shielded;
+    t->interrupted = false;
+    loop_pause(task_loop(t), NULL);
+    if (t->interrupted && t->wake_rc == -ECANCELED)
+        note_delivery(t);
+    return t->wake_rc;
+}
+
+int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
+{
+    return park(t, clauses, count, false);
+}
+
+int wait_park_shielded(struct rota_task *t, struct clause *clauses,
+                       unsigned count)
+{
+    return park(t, clauses, count, true);
+}
+
+/* Takes a clause back; false when the kernel has it still. */
+static bool withdraw(struct clause *c)
+{
+    if (c->withdraw && !c->withdraw(c))
+        return false;
+    list_remove(&c->link);
+    return true;
+}
+
+static void win(struct rota_task *t, int rc)
+{
+    t->wake_rc = rc;
+    t->clauses = NULL;
+    loop_ready(task_loop(t), &t->co.ready);
+}
+
+void clause_fire(struct clause *c, int rc)
+{
+    struct rota_task *t = c->task;
+    t->winner = (unsigned)(c - t->clauses);
+    list_remove(&c->link);
+    for (unsigned i = 0; i < t->clause_count; i++)
+        if (i != t->winner)
+            withdraw(&t->clauses[i]);
+    win(t, rc);
+}
+
+void task_interrupt(struct rota_task *t)
+{
+    if (!t->clauses || t->shielded)
+        return;
+    t->interrupted = true;
+    for (unsigned i = 0; i < t->clause_count; i++)
+        if (!withdraw(&t->clauses[i]))
+            return; /* it will fire with what came first */
+    win(t, -ECANCELED);
+}
+
+void task_yield(struct rota_task *t)
+{
+    loop_ready(task_loop(t), &t->co.ready);
+    loop_pause(task_loop(t), NULL);
+}

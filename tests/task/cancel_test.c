@@ -1,0 +1,2 @@
+#include "rota.h"
+#include "test.h"

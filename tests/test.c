@@ -1,0 +1,167 @@
+/*
+ * The runner: a fork for each test, a pipe for what it says on failure, an
+ * alarm that the parent keeps. `program [-l] [PATTERN]` lists the tests, or
+ * runs those whose name holds PATTERN.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    EXIT_SKIPPED = 77,
+    EXIT_FAILED = 99,
+    DEFAULT_SECONDS = 30,
+    SANITIZED_FACTOR = 5,
+};
+
+static struct test *first, **last = &first;
+
+void test_register(struct test *t)
+{
+    *last = t;
+    last = &t->next;
+}
+
+bool test_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+    return true;
+#endif
+#endif
+    return getenv("TEST_SLOW") != NULL;
+}
+
+void test_fail(const char *where, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "# %s: ", where);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\n");
+    va_end(args);
+    fflush(NULL);
+    _exit(EXIT_FAILED);
+}
+
+void test_skip(const char *reason)
+{
+    fprintf(stderr, "# skipped: %s\n", reason);
+    fflush(NULL);
+    _exit(EXIT_SKIPPED);
+}
+
+int test_child(void (*fn)(void), char *err, size_t size)
+{
+    int ends[2];
+    if (pipe(ends) < 0)
+        test_fail(TEST_AT, "pipe: %s", strerror(errno));
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        fn();
+        fflush(NULL);
+        _exit(0);
+    }
+    close(ends[1]);
+    size_t got = 0;
+    for (;;) {
+        char rest[512];
+        bool keep = got + 1 < size;
+        ssize_t n = read(ends[0], keep ? err + got : rest,
+                         keep ? size - got - 1 : sizeof rest);
+        if (n <= 0)
+            break;
+        got += keep ? (size_t)n : 0;
+    }
+    if (size)
+        err[got] = '\0';
+    close(ends[0]);
+    int status = -1;
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+/* Waits for the child at most until its limit; true when it had to be
+ * killed. */
+static bool wait_limited(pid_t pid, unsigned seconds, int *status)
+{
+    struct timespec nap = { 0, 500 * 1000 };
+    time_t end = time(NULL) + (time_t)seconds + 1;
+    while (waitpid(pid, status, WNOHANG) == 0) {
+        if (time(NULL) > end) {
+            kill(pid, SIGKILL);
+            waitpid(pid, status, 0);
+            return true;
+        }
+        nanosleep(&nap, NULL);
+        if (nap.tv_nsec < 20 * 1000 * 1000)
+            nap.tv_nsec *= 2;
+    }
+    return false;
+}
+
+static unsigned limit_of(const struct test *t)
+{
+    unsigned seconds = t->seconds ? t->seconds : DEFAULT_SECONDS;
+    return test_sanitized() ? seconds * SANITIZED_FACTOR : seconds;
+}
+
+/* Runs one test; prints its TAP line; true unless it failed. */
+static bool run(const struct test *t, int number)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        t->run();
+        exit(0); /* not _exit: leak checkers look at the end of a process */
+    }
+    int status = 0;
+    bool late = wait_limited(pid, limit_of(t), &status);
+    bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED;
+    bool good =
+        !late && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || skipped);
+    printf("%sok %d - %s%s\n", good ? "" : "not ", number, t->name,
+           skipped ? " # SKIP" : "");
+    if (late)
+        printf("# took longer than %u s\n", limit_of(t));
+    else if (WIFSIGNALED(status))
+        printf("# died of signal %d (%s)\n", WTERMSIG(status),
+               strsignal(WTERMSIG(status)));
+    fflush(stdout);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    bool listing = argc > 1 && strcmp(argv[1], "-l") == 0;
+    const char *pattern = argc > 1 && !listing ? argv[1] : "";
+    int count = 0, failed = 0;
+    for (struct test *t = first; t; t = t->next)
+        count += strstr(t->name, pattern) != NULL;
+    if (!listing)
+        printf("1..%d\n", count);
+    int number = 0;
+    for (struct test *t = first; t; t = t->next) {
+        if (!strstr(t->name, pattern))
+            continue;
+        if (listing)
+            printf("%s\n", t->name);
+        else
+            failed += !run(t, ++number);
+    }
+    return failed > 0;
+}
