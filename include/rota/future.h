@@ -15,10 +15,10 @@ typedef struct rota_future rota_future;
 typedef struct rota_task rota_task;
 
 /* Where and why something failed, as rota_fail recorded it. */
-typedef struct rota_error {
+typedef struct rota_failure {
     const char *text;
     const char *site; /* "file.c:12" */
-} rota_error;
+} rota_failure;
 
 enum rota_state {
     ROTA_PENDING,
@@ -31,7 +31,7 @@ typedef struct rota_outcome {
     int rc; /* result >= 0, or a negative errno */
     enum rota_state state;
     void *value;           /* owned by the future; NULL if none was set */
-    const rota_error *err; /* owned by the future; NULL if none */
+    const rota_failure *err; /* owned by the future; NULL if none */
 } rota_outcome;
 
 typedef void rota_cb(void *arg);

@@ -20,7 +20,8 @@ enum rota_gather_flags {
  *
  * Returns 0; or the first error; with ROTA_COLLECT 0 whatever they gave; or
  * -ECANCELED when I was cancelled: then they were cancelled too. -ENOMEM:
- * nothing happened. n = 0 gives 0; a task may stand in several places.
+ * nothing happened. n = 0 gives 0; a task may stand in several places; a NULL
+ * among them, a spawn without memory, counts as one that failed with -ENOMEM.
  * Suspends: yes. Cancel: the results.
  */
 ROTA_API int rota_gather(rota_task **tasks, size_t n, int *results,

@@ -30,12 +30,7 @@ enum rota_group_flags {
 };
 
 /* For a group that may be cancelled before it begins. */
-#define ROTA_GROUP_INIT \
-    {                   \
-        {               \
-            0           \
-        }               \
-    }
+#define ROTA_GROUP_INIT ((rota_group){ { 0 } })
 
 /* Opens a group of the calling task, as a scope inside its innermost one: 0,
  * or -EPERM outside a task. Suspends: no. */

@@ -26,8 +26,8 @@ ROTA_API const char *rota_backend_name(void);
 
 /*
  * Has fn(arg) called by the loop in its next turn, in order of registration,
- * on the loop's own stack: it must not suspend. 0 or -ENOMEM. From the loop's
- * thread only.
+ * on the loop's own stack: it must not suspend. 0, -ENOMEM, or -ESHUTDOWN when
+ * the tasks of an ending loop are over. From the loop's thread only.
  */
 ROTA_API int rota_call_soon(rota_cb *fn, void *arg);
 

@@ -28,12 +28,7 @@ typedef struct rota_scope {
 } rota_scope;
 
 /* For a scope that may be cancelled before it begins. */
-#define ROTA_SCOPE_INIT \
-    {                   \
-        {               \
-            0           \
-        }               \
-    }
+#define ROTA_SCOPE_INIT ((rota_scope){ { 0 } })
 
 enum rota_scope_flags {
     /* Hides the cancellation of outer scopes; the scope's own acts. */

@@ -21,6 +21,7 @@
 #include "rota/error.h"
 #include "rota/export.h"
 #include "rota/future.h"
+#include "rota/time.h"
 
 /* What a task runs: a result >= 0, or a negative errno. */
 typedef int rota_fn(void *arg);
@@ -65,9 +66,18 @@ ROTA_API rota_task *rota_spawn_copy(rota_fn *fn, const void *args, size_t size,
  * that was cancelled gives -ROTA_ECHILD. When I am cancelled meanwhile, `t` is
  * cancelled too and still waited for, and the call returns -ECANCELED. After
  * it `t` is over, always. -EDEADLK: it waits for me (the handle is kept).
- * Suspends: yes. Cancel: the task's result.
+ * -ENOMEM: `t` is NULL, so a spawn may stand in the call. Suspends: yes.
+ * Cancel: the task's result.
  */
 ROTA_API int rota_await(rota_task *t) ROTA_MUST;
+
+/*
+ * The same for at most `timeout` nanoseconds: then `t` is cancelled, and still
+ * waited for. -ETIMEDOUT, unless it came to a result or an error all the same:
+ * that is returned. With a timeout <= 0 only a task that is over has time.
+ * -ENOMEM with `t` not NULL: no memory for a timer, the handle is kept.
+ */
+ROTA_API int rota_wait_for(rota_task *t, rota_dur timeout) ROTA_MUST;
 
 /*
  * The full form: my status is returned (0, -ECANCELED, -EDEADLK), its outcome
@@ -122,7 +132,7 @@ typedef struct rota_unhandled {
     const char *name; /* of the task; "future" */
     const char *site; /* of its spawn; may be NULL */
     int rc;
-    const rota_error *err; /* may be NULL */
+    const rota_failure *err; /* may be NULL */
 } rota_unhandled;
 typedef void rota_unhandled_fn(const rota_unhandled *what);
 ROTA_API void rota_set_unhandled_handler(rota_unhandled_fn *fn);

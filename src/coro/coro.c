@@ -72,8 +72,8 @@ void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
 
 /* The first half. ASan frees the fake stack of one that has `gone`, with all
  * locals that were in it: the action is copied. */
-static inline void leave(struct coro_thread *t, struct coro *to,
-                         const struct coro_action *after, bool gone)
+SANITIZE_INLINE void leave(struct coro_thread *t, struct coro *to,
+                           const struct coro_action *after, bool gone)
 {
     struct coro *from = t->current;
     t->current = to;
@@ -88,7 +88,7 @@ static inline void leave(struct coro_thread *t, struct coro *to,
 
 /* The second half, first thing on the resumed stack. The action may free
  * `from`, which is not looked at after it. */
-static inline void arrive(struct coro_thread *t)
+SANITIZE_INLINE void arrive(struct coro_thread *t)
 {
     sanitize_arrive(t->current->asan_stack, &t->from->asan_bottom,
                     &t->from->asan_size);

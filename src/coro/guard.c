@@ -17,6 +17,7 @@
  */
 #include "coro/guard.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -45,13 +47,16 @@ static atomic_long spent;
 static atomic_bool warned;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/* Emulators and old sandboxes take any advice and do nothing: believe it only
+ * when the kernel itself can no longer write there. */
 static bool madvise_guards(void)
 {
     void *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return false;
-    bool good = madvise(p, page, MADV_GUARD_INSTALL) == 0;
+    bool good = madvise(p, page, MADV_GUARD_INSTALL) == 0 && uname(p) < 0 &&
+                errno == EFAULT;
     munmap(p, page);
     return good;
 }

@@ -37,10 +37,14 @@
 #include <valgrind/valgrind.h>
 #endif
 
+/* TSan keeps a call stack for each fiber: a function that changes fibers must
+ * return on the one it was called on, so it is no function. */
+#define SANITIZE_INLINE static inline __attribute__((always_inline))
+
 /* On the stack being left. `fake` is where ASan's state of it is kept; NULL:
  * it will not be resumed. The rest describes the one to be resumed. */
-static inline void sanitize_leave(void **fake, const void *bottom, size_t size,
-                                  void *fiber)
+SANITIZE_INLINE void sanitize_leave(void **fake, const void *bottom,
+                                    size_t size, void *fiber)
 {
 #ifdef SANITIZE_ADDRESS
     __sanitizer_start_switch_fiber(fake, bottom, size);
@@ -53,8 +57,8 @@ static inline void sanitize_leave(void **fake, const void *bottom, size_t size,
 
 /* On the resumed stack, whose state was kept in `fake` (NULL: it is new).
  * Learns where the stack lies that was left. */
-static inline void sanitize_arrive(void *fake, const void **bottom,
-                                   size_t *size)
+SANITIZE_INLINE void sanitize_arrive(void *fake, const void **bottom,
+                                     size_t *size)
 {
 #ifdef SANITIZE_ADDRESS
     __sanitizer_finish_switch_fiber(fake, bottom, size);

@@ -16,6 +16,7 @@ struct backend {
      * `wake_fd` is an eventfd: poll() must return early, soon, whenever it is
      * written to (the backend empties it or watches its edges). */
     int (*init)(struct loop *l, void **state, int wake_fd);
+    /* Ops still armed end untold; nothing touches their memory from here. */
     void (*fini)(struct loop *l, void *state);
 
     int (*submit)(struct loop *l, void *state, struct op *op);
@@ -45,7 +46,7 @@ extern const struct backend backend_uring;
  * back to epoll with one log line, once per process. A value of ROTA_BACKEND
  * that is neither is an error line and -EINVAL.
  */
-int backend_choose(struct loop *l, const struct backend **backend,
-                   void **state, int wake_fd);
+int backend_choose(struct loop *l, const struct backend **backend, void **state,
+                   int wake_fd);
 
 #endif

@@ -20,6 +20,10 @@
 #include "loop/loop.h"
 #include "loop/uring.h"
 
+#ifdef ROTA_VALGRIND
+#include <valgrind/memcheck.h>
+#endif
+
 /* In op->private. */
 enum {
     CANCELLED = 1,  /* its end was asked for */
@@ -28,8 +32,8 @@ enum {
     POLLING = 8,    /* what is submitted is a poll; the call comes after */
 };
 
-/* User data that is no op's. */
-enum { MARK_NOBODY = 0, MARK_WAKE = 1 };
+/* The lowest bits of user data: zero in an op's address. */
+enum { MARK_OP, MARK_WAKE, MARK_CANCEL, MARK_MASK = 7, MARK_BITS = 3 };
 
 enum { ADDRESS_BITS = 48 };
 
@@ -38,9 +42,17 @@ static uint64_t mark_of(const struct op *op)
     return (uint64_t)op->generation << ADDRESS_BITS | (uintptr_t)op;
 }
 
-static struct op *op_of(uint64_t mark)
+/* Of the cancel of an op: its descriptor instead of its address, since it may
+ * be gone when the cancel completes. */
+static uint64_t mark_of_cancel(const struct op *op)
 {
-    return (struct op *)(uintptr_t)(mark & ((1ULL << ADDRESS_BITS) - 1));
+    return (uint64_t)op->generation << ADDRESS_BITS |
+           (uint64_t)op->fd << MARK_BITS | MARK_CANCEL;
+}
+
+static uint64_t address_of(uint64_t mark)
+{
+    return mark & ((1ULL << ADDRESS_BITS) - 1);
 }
 
 /* A free submission entry; NULL when even submitting early made no room. */
@@ -73,7 +85,7 @@ static void prepare_accept(struct uring *u, struct io_uring_sqe *sqe,
 
 static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
 {
-    char *data = (char *)op->data + op->sent;
+    const char *rest = op->sent ? (char *)op->data + op->sent : op->data;
     unsigned left = (unsigned)(op->size - op->sent);
     if (op->private & POLLING) {
         prepare_poll(sqe, op);
@@ -86,16 +98,16 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = 0;
         break;
-    case OP_RECV: io_uring_prep_recv(sqe, op->fd, data, left, 0); break;
+    case OP_RECV: io_uring_prep_recv(sqe, op->fd, op->data, left, 0); break;
     case OP_SEND:
-        io_uring_prep_send(sqe, op->fd, data, left, MSG_NOSIGNAL | MSG_WAITALL);
+        io_uring_prep_send(sqe, op->fd, rest, left, MSG_NOSIGNAL | MSG_WAITALL);
         break;
     /* Offset -1: read(2) and write(2), at the file's own position. */
     case OP_READ:
-        io_uring_prep_read(sqe, op->fd, data, left, (uint64_t)-1);
+        io_uring_prep_read(sqe, op->fd, op->data, left, (uint64_t)-1);
         break;
     case OP_WRITE:
-        io_uring_prep_write(sqe, op->fd, data, left, (uint64_t)-1);
+        io_uring_prep_write(sqe, op->fd, rest, left, (uint64_t)-1);
         break;
     case OP_CONNECT:
         io_uring_prep_connect(sqe, op->fd, op->data, (socklen_t)op->size);
@@ -137,7 +149,7 @@ static void start_cancel(struct uring *u, struct op *op)
     }
     op->private &= (uint8_t)~CANCEL_DUE;
     io_uring_prep_cancel64(sqe, mark_of(op), 0);
-    io_uring_sqe_set_data64(sqe, MARK_NOBODY);
+    io_uring_sqe_set_data64(sqe, mark_of_cancel(op));
     if (u->skip_success)
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
@@ -284,6 +296,16 @@ static void received(struct uring *u, struct op *op, int n, unsigned flags)
     tell_part(u, op, n, flags & IORING_CQE_F_MORE);
 }
 
+/* Valgrind does not see what arrives through a ring. */
+static void kernel_wrote(void *data, int n)
+{
+#ifdef ROTA_VALGRIND
+    VALGRIND_MAKE_MEM_DEFINED(data, (size_t)n);
+#else
+    (void)data, (void)n;
+#endif
+}
+
 static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
 {
     switch (op->kind) {
@@ -291,6 +313,8 @@ static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
     case OP_STREAM: received(u, op, n, flags); break;
     case OP_SEND:
     case OP_WRITE: sent(u, op, n); break;
+    case OP_RECV:
+    case OP_READ: kernel_wrote(op->data, n); __attribute__((fallthrough));
     default: finish(u, op, n); break;
     }
 }
@@ -308,15 +332,26 @@ static void woken(struct uring *u, int rc, unsigned flags)
     watch_wake(u);
 }
 
-static void complete(struct uring *u, const struct io_uring_cqe *cqe)
+/*
+ * A cancel found nothing. Mostly the op has ended; but one that is just being
+ * woken to go on is not to be found for a moment, goes on, and waits again.
+ */
+static void cancel_missed(struct uring *u, uint64_t mark)
 {
-    if (cqe->user_data == MARK_WAKE) {
-        woken(u, cqe->res, cqe->flags);
-        return;
-    }
-    struct op *op = op_of(cqe->user_data);
-    if (!op)
-        return; /* a cancel's own completion */
+    int fd = (int)(address_of(mark) >> MARK_BITS);
+    struct fd_slot *slot = fds_find(&u->fds, fd);
+    struct op *ops[] = { slot->in, slot->out };
+    for (int i = 0; i < 2; i++)
+        if (ops[i] && ops[i]->private & CANCELLED &&
+            mark_of_cancel(ops[i]) == mark) {
+            start_cancel(u, ops[i]);
+            return;
+        }
+}
+
+static void complete_op(struct uring *u, struct op *op,
+                        const struct io_uring_cqe *cqe)
+{
     if (cqe->res < 0)
         fail(u, op, cqe->res);
     else if (op->private & POLLING)
@@ -326,6 +361,21 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe)
     /* From here the op may be gone. */
     if (cqe->flags & IORING_CQE_F_BUFFER)
         uring_buffer_return(u, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+}
+
+static void complete(struct uring *u, const struct io_uring_cqe *cqe)
+{
+    uint64_t mark = cqe->user_data;
+    switch (mark & MARK_MASK) {
+    case MARK_WAKE: woken(u, cqe->res, cqe->flags); break;
+    case MARK_CANCEL:
+        if (cqe->res == -ENOENT)
+            cancel_missed(u, mark);
+        break;
+    default:
+        complete_op(u, (struct op *)(uintptr_t)address_of(mark), cqe);
+        break;
+    }
 }
 
 /* Only what is there now: what done() adds is for the next poll. Each entry is
@@ -452,10 +502,42 @@ static int uring_init(struct loop *l, void **state, int wake_fd)
     return 0;
 }
 
+static void discard(struct op *op)
+{
+    if (op->kind == OP_ACCEPT && op->result >= 0)
+        close(op->result);
+}
+
+/* A ring that is closed lets go of its requests some time later, and until
+ * then the kernel writes to their memory: they are ended first. */
+static void end_op(struct loop *l, struct uring *u, struct op *op)
+{
+    if (!op)
+        return;
+    op->done = discard;
+    uring_cancel(l, u, op);
+}
+
+static void end_all(struct loop *l, struct uring *u)
+{
+    if (u->fds.armed == 0)
+        return;
+    for (int fd = 0; fd < fds_end(&u->fds); fd++) {
+        struct fd_slot *slot = fds_find(&u->fds, fd);
+        if (slot) {
+            end_op(l, u, slot->in);
+            end_op(l, u, slot->out);
+        }
+    }
+    /* A ring that fails starts nothing any more. */
+    while (u->fds.armed > 0 && uring_poll(l, u, ROTA_FOREVER) >= 0)
+        ;
+}
+
 static void uring_fini(struct loop *l, void *state)
 {
-    (void)l;
     struct uring *u = state;
+    end_all(l, u);
     uring_teardown(u);
     fds_fini(&u->fds);
     free(u);

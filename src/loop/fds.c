@@ -113,6 +113,11 @@ int fds_forget(struct fds *t, int fd)
     return 0;
 }
 
+int fds_end(const struct fds *t)
+{
+    return (int)(t->count * CHUNK);
+}
+
 void fds_queue(struct fds *t, struct fd_slot *slot)
 {
     if (slot->queued)

@@ -59,6 +59,9 @@ void fds_disarm(struct fds *t, struct fd_slot *slot, struct op *op);
  * when an op is armed on it. */
 int fds_forget(struct fds *t, int fd);
 
+/* All descriptors that have a slot are below this. */
+int fds_end(const struct fds *t);
+
 /* Queues a slot; harmless when it is queued. */
 void fds_queue(struct fds *t, struct fd_slot *slot);
 

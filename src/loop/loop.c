@@ -86,6 +86,11 @@ void loop_ready(struct loop *l, struct ready *r)
     queue_push(&l->ready, r);
 }
 
+bool loop_has_ready(const struct loop *l)
+{
+    return l->batch.first || l->ready.first;
+}
+
 /* Where the running coroutine goes when it leaves: to whoever entered it,
  * else to the next coroutine of the batch, else to the loop. */
 static struct coro *next(struct loop *l)
@@ -102,12 +107,13 @@ static struct coro *next(struct loop *l)
 
 void loop_pause(struct loop *l, const struct coro_action *after)
 {
+    l->budget = LOOP_BUDGET; /* of whoever runs next, new or resumed */
     coro_switch(&l->thread, next(l), after);
-    l->budget = LOOP_BUDGET;
 }
 
 void loop_leave(struct loop *l, const struct coro_action *after)
 {
+    l->budget = LOOP_BUDGET;
     coro_exit(&l->thread, next(l), after);
 }
 
@@ -161,7 +167,7 @@ static void run_posts(struct loop *l)
 static void poll_io(struct loop *l)
 {
     int rc = 0;
-    if (l->batch.first || l->ready.first) {
+    if (loop_has_ready(l)) {
         if (l->backend->busy(l->backend_state))
             rc = l->backend->poll(l, l->backend_state, 0);
     } else {
@@ -198,7 +204,7 @@ void loop_turn(struct loop *l)
 {
     run_posts(l);
     poll_io(l);
-    if (l->timers.count)
-        timers_expire(&l->timers, rota_now());
+    l->now = rota_now();
+    timers_expire(&l->timers, l->now);
     run_batch(l);
 }

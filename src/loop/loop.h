@@ -53,6 +53,7 @@ struct loop {
     unsigned slice;            /* switches left before I/O is looked at */
     unsigned budget;           /* of the running coroutine */
     struct timers timers;
+    rota_time now; /* when this turn's I/O was polled */
     struct stack_pool stacks;
 
     const struct backend *backend;
@@ -77,6 +78,9 @@ void loop_turn(struct loop *l);
 
 /* Puts `r` at the end of the ready queue. */
 void loop_ready(struct loop *l, struct ready *r) ROTA_INTERNAL(loop_ready);
+
+/* True when the next turn has something to run. */
+bool loop_has_ready(const struct loop *l);
 
 /* Pauses the running coroutine and runs what is next; returns when somebody
  * made it ready. `after` (may be NULL) runs once it has been left. */

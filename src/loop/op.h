@@ -21,16 +21,16 @@ struct loop;
 struct op;
 
 enum op_kind {
-    OP_ACCEPT, /* result: a new non-blocking CLOEXEC socket. Repeats */
-    OP_STREAM, /* receive into the loop's own memory: `data` holds `result`
+    OP_ACCEPT,  /* result: a new non-blocking CLOEXEC socket. Repeats */
+    OP_STREAM,  /* receive into the loop's own memory: `data` holds `result`
                   bytes until done() returns; 0 = end. Repeats */
-    OP_RECV,   /* receive up to `size` bytes into `data`, once */
-    OP_SEND,   /* send all `size` bytes of `data` (MSG_NOSIGNAL): result is
+    OP_RECV,    /* receive up to `size` bytes into `data`, once */
+    OP_SEND,    /* send all `size` bytes of `data` (MSG_NOSIGNAL): result is
                   `size`, or an error with `sent` bytes gone out before */
-    OP_READ,   /* read(2) from a pipe or terminal, once */
-    OP_WRITE,  /* write(2) all of it, as OP_SEND */
+    OP_READ,    /* read(2) from a pipe or terminal, once */
+    OP_WRITE,   /* write(2) all of it, as OP_SEND */
     OP_CONNECT, /* connect to the address in data/size; result 0 */
-    OP_POLL,   /* wait until readable/writable (`events`: POLLIN, POLLOUT);
+    OP_POLL,    /* wait until readable/writable (`events`: POLLIN, POLLOUT);
                   result: the events that are (POLLERR, POLLHUP too) */
 };
 

@@ -48,7 +48,8 @@ bool timer_cancel(struct timers *h, struct timer *t)
 rota_time timers_next(const struct timers *h);
 
 /* When `t`, which is armed, is due. */
-rota_time timer_when(const struct timers *h, const struct timer *t);
+rota_time timer_when(const struct timers *h, const struct timer *t)
+    ROTA_INTERNAL(timer_when);
 
 /* Fires all that are due at `now` and were armed before this call. */
 void timers_expire(struct timers *h, rota_time now);

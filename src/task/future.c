@@ -107,6 +107,9 @@ void future_fini(struct rota_future *f)
 {
     if (f->state == ROTA_ERROR && !f->observed)
         report(f);
+    struct list *link;
+    while ((link = list_pop(&f->callbacks)) != NULL)
+        free(container_of(link, struct callback, link));
     if (f->value && f->dtor)
         f->dtor(f->value);
     free(f->err);
@@ -115,6 +118,10 @@ void future_fini(struct rota_future *f)
 rota_future *rota_future_new(void)
 {
     struct runtime *rt = runtime_current();
+    if (!rt) {
+        misuse(-EPERM, "a future made outside of a running loop");
+        return NULL;
+    }
     struct rota_future *f = malloc(sizeof *f);
     if (f)
         future_init(f, rt, NULL);
@@ -214,10 +221,12 @@ int rota_future_wait(rota_future *f, rota_outcome *out)
     int rc = wait_begin(&me);
     if (rc < 0)
         return rc;
+    rota_future_ref(f); /* whoever sets it may drop it before we run */
     rc =
         f->state != ROTA_PENDING ? wait_done(me, 0) : future_park(f, me, false);
     if (rc == 0)
         rota_future_outcome(f, out);
+    rota_future_unref(f);
     return rc;
 }
 

@@ -29,7 +29,7 @@ struct rota_future {
     struct ready ready;    /* runs them */
     void *value;
     rota_cb *dtor;
-    rota_error *err; /* heap, NULL: no detail */
+    rota_failure *err; /* heap, NULL: no detail */
     struct runtime *runtime;
     struct rota_task *task; /* whose it is; NULL: a bare future */
 };

@@ -27,20 +27,32 @@ struct gathered {
     rota_task *task;
 };
 
-static void cancel_all(struct gather *g)
+static void cancel_all(struct gather *g, const char *reason)
 {
     for (size_t i = 0; i < g->count; i++)
-        rota_task_cancel(g->tasks[i], "gathered with one that failed");
+        if (g->tasks[i])
+            rota_task_cancel(g->tasks[i], reason);
+}
+
+/* A place left empty is a spawn that found no memory. */
+static bool over(rota_task *t)
+{
+    return !t || t->done.state != ROTA_PENDING;
+}
+
+static int result_of(rota_task *t)
+{
+    return t ? future_flat(&t->done) : -ENOMEM;
 }
 
 static void note(struct gather *g, rota_task *t)
 {
-    int rc = future_flat(&t->done);
+    int rc = result_of(t);
     if (rc >= 0 || g->first_error < 0)
         return;
     g->first_error = rc;
     if (!(g->flags & ROTA_COLLECT))
-        cancel_all(g);
+        cancel_all(g, "gathered with one that failed");
 }
 
 static void ended(struct watch *w)
@@ -57,13 +69,13 @@ static void watch_all(struct gather *g, struct gathered *each)
     for (size_t i = 0; i < g->count; i++) {
         rota_task *t = g->tasks[i];
         each[i] = (struct gathered){ { .fire = ended }, g, t };
-        if (t->done.state != ROTA_PENDING)
+        if (over(t))
             continue;
         g->pending++;
         list_push(&t->done.watches, &each[i].watch.link);
     }
     for (size_t i = 0; i < g->count; i++)
-        if (g->tasks[i]->done.state != ROTA_PENDING)
+        if (over(g->tasks[i]))
             note(g, g->tasks[i]);
 }
 
@@ -85,11 +97,14 @@ static void collect(rota_task **tasks, size_t n, int *results)
 {
     for (size_t i = 0; i < n; i++) {
         if (results)
-            results[i] = future_flat(&tasks[i]->done);
-        tasks[i]->gathered = true;
+            results[i] = result_of(tasks[i]);
+        if (tasks[i])
+            tasks[i]->gathered = true;
     }
     for (size_t i = 0; i < n; i++) {
         rota_task *t = tasks[i];
+        if (!t)
+            continue;
         if (!t->gathered)
             tasks[i] = NULL;
         t->gathered = false;
@@ -106,7 +121,7 @@ int rota_gather(rota_task **tasks, size_t n, int *results, unsigned flags)
     if (!me)
         return misuse(-EPERM, "rota_gather outside of a task");
     for (size_t i = 0; i < n; i++)
-        if (tasks[i] == me)
+        if (task_waits_for(tasks[i], me))
             return misuse(-EDEADLK, "task %s gathers itself", me->name);
     struct gathered *each = malloc((n ? n : 1) * sizeof *each);
     if (!each)
@@ -117,7 +132,7 @@ int rota_gather(rota_task **tasks, size_t n, int *results, unsigned flags)
     if (rc == 0)
         rc = g.pending ? park(&g, me, false) : wait_done(me, 0);
     if (rc < 0) {
-        cancel_all(&g);
+        cancel_all(&g, rota_cancel_reason());
         park(&g, me, true);
     }
     collect(tasks, n, results);

@@ -47,8 +47,12 @@ void group_leave(struct group *g, struct rota_task *t)
         t->done.observed = true;
         record(g, t->done.rc);
     }
-    if (g->live == 0 && g->ender)
-        clause_fire(g->ender, 0);
+    struct clause *ender = g->ender;
+    if (g->live > 0 || !ender)
+        return;
+    g->ender =
+        NULL; /* once: it might live and end again before the host runs */
+    clause_fire(ender, 0);
 }
 
 void group_drain(struct group *g, struct rota_task *host)
@@ -57,10 +61,7 @@ void group_drain(struct group *g, struct rota_task *host)
     while (g->live > 0) {
         list_init(&ender.link);
         g->ender = &ender;
-        host->ending = g;
         wait_park_shielded(host, &ender, 1);
-        host->ending = NULL;
-        g->ender = NULL;
     }
 }
 
@@ -105,8 +106,8 @@ int rota_group_spawn_at(rota_group *group, rota_fn *fn, void *arg,
     struct group *g = group_of(group);
     if (!g->open)
         return -ESHUTDOWN;
-    return spawned(task_new(g->host->runtime, g, fn, arg, options, name, site),
-                   out);
+    struct task_spec spec = { fn, arg, 0, options, name, site };
+    return spawned(task_new(g->host->runtime, g, &spec), out);
 }
 
 int rota_group_spawn_copy(rota_group *group, rota_fn *fn, const void *args,
@@ -115,9 +116,8 @@ int rota_group_spawn_copy(rota_group *group, rota_fn *fn, const void *args,
     struct group *g = group_of(group);
     if (!g->open)
         return -ESHUTDOWN;
-    return spawned(
-        task_new_copy(g->host->runtime, g, fn, args, size, NULL, name, site),
-        NULL);
+    struct task_spec spec = { fn, (void *)args, size, NULL, name, site };
+    return spawned(task_new(g->host->runtime, g, &spec), NULL);
 }
 
 static int check_end(struct group *g, struct rota_task *t)
@@ -127,15 +127,9 @@ static int check_end(struct group *g, struct rota_task *t)
     if (g->host != t)
         return misuse(group_holds(g, t) ? -EDEADLK : -EPERM,
                       "a group ended by another task than its own");
-    if (t->scope == &g->scope)
-        return 0;
-    int rc = misuse(-EINVAL, "a group ended before the scopes inside it");
-    for (struct scope *s = t->scope; s; s = s->parent)
-        if (s == &g->scope) {
-            scope_close_leftovers(t, s);
-            return 0;
-        }
-    return rc;
+    if (t->scope != &g->scope)
+        return misuse(-EINVAL, "a group ended before the scopes inside it");
+    return 0;
 }
 
 int rota_group_end(rota_group *group, int body_rc)
@@ -154,9 +148,7 @@ int rota_group_end(rota_group *group, int body_rc)
     group_drain(g, t);
     g->open = false;
     bool outer = g->scope.parent->visible;
-    t->scope = g->scope.parent;
-    t->deliveries = 0;
-    scope_close(&g->scope);
+    scope_leave(&g->scope);
     if (g->error_count > 0)
         return g->errors[0];
     return outer && g->cut ? -ECANCELED : 0;

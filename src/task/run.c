@@ -59,6 +59,9 @@ static void drain(struct runtime *rt)
     scope_cancel(&rt->background.scope, "shutdown");
     while (rt->tasks > 0)
         loop_turn(&rt->loop);
+    rt->ending = true;
+    while (rt->tasks > 0 || loop_has_ready(&rt->loop))
+        loop_turn(&rt->loop); /* what was accepted runs */
     timer_cancel(&rt->loop.timers, &report.timer);
 }
 
@@ -68,7 +71,8 @@ static int run_main(struct runtime *rt, rota_fn *fn, void *arg)
     group_open(&main_group, NULL, 0);
     rota_task_options o = { .name = "main",
                             .stack_size = rt->options.stack_size };
-    rt->main = task_new(rt, &main_group, fn, arg, &o, "main", NULL);
+    struct task_spec spec = { fn, arg, 0, &o, "main", NULL };
+    rt->main = task_new(rt, &main_group, &spec);
     if (!rt->main)
         return -ENOMEM;
     while (rt->main->done.state == ROTA_PENDING)
@@ -124,13 +128,15 @@ static void run_soon(struct ready *r)
 
 int rota_call_soon(rota_cb *fn, void *arg)
 {
-    struct loop *l = loop_current();
-    if (!l)
+    struct runtime *rt = runtime_current();
+    if (!rt)
         return misuse(-EPERM, "rota_call_soon outside of a running loop");
+    if (rt->ending)
+        return -ESHUTDOWN;
     struct soon *s = malloc(sizeof *s);
     if (!s)
         return -ENOMEM;
     *s = (struct soon){ { .run = run_soon }, fn, arg };
-    loop_ready(l, &s->ready);
+    loop_ready(&rt->loop, &s->ready);
     return 0;
 }

@@ -16,6 +16,7 @@ struct runtime {
     struct rota_task *main;
     struct pool *pools[2]; /* by enum pool_kind; made at first use */
     size_t tasks;          /* alive */
+    bool ending;           /* all tasks are over, no more callbacks */
     rota_run_options options;
 };
 

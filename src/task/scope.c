@@ -8,8 +8,10 @@
 #include <stddef.h>
 
 #include "base/misuse.h"
+#include "rota/thread.h"
 #include "task/runtime.h"
 #include "task/task.h"
+#include "task/thread.h"
 
 _Static_assert(sizeof(struct scope) <= sizeof(rota_scope),
                "rota_scope must have room for struct scope");
@@ -125,11 +127,13 @@ static void expire(struct timer *timer)
 
 static int set_deadline(struct scope *s, rota_time when)
 {
-    s->deadline = when;
     s->timer.fire = expire;
-    if (when > rota_now())
-        return timer_arm(&scope_loop(s)->timers, &s->timer, when);
-    expire(&s->timer);
+    bool future = when > rota_now();
+    if (future && timer_arm(&scope_loop(s)->timers, &s->timer, when) < 0)
+        return -ENOMEM;
+    s->deadline = when;
+    if (!future)
+        expire(&s->timer);
     return 0;
 }
 
@@ -181,21 +185,13 @@ int rota_shield_begin(rota_scope *s, rota_dur grace)
     return begin(scope_of(s), ROTA_SCOPE_SHIELD, moment(grace));
 }
 
-void scope_close_leftovers(struct rota_task *t, struct scope *keep)
+void scope_leave(struct scope *s)
 {
-    while (t->scope != keep) {
-        struct scope *s = t->scope;
-        scope_cancel(s, "its task left it open");
-        t->scope = s->parent;
-        scope_close(s);
-    }
-}
-
-static bool encloses(struct scope *outer, struct scope *s)
-{
-    while (s && s != outer)
-        s = s->parent;
-    return s != NULL;
+    struct rota_task *t = s->task;
+    t->scope = s->parent;
+    if (!t->scope->visible)
+        t->deliveries = 0;
+    scope_close(s);
 }
 
 int rota_scope_end(rota_scope *scope, int rc)
@@ -204,16 +200,10 @@ int rota_scope_end(rota_scope *scope, int rc)
     struct rota_task *t = task_current();
     if (!t || s->task != t || !s->open)
         return misuse(-EPERM, "a scope ended that this task has not open");
-    if (t->scope != s) {
-        int bad = misuse(-EINVAL, "a scope ended before those inside it");
-        if (!encloses(s, t->scope))
-            return bad;
-        scope_close_leftovers(t, s);
-    }
+    if (t->scope != s)
+        return misuse(-EINVAL, "a scope ended before those inside it");
     rc = scope_result(s, rc);
-    t->scope = s->parent;
-    t->deliveries = 0;
-    scope_close(s);
+    scope_leave(s);
     return rc;
 }
 
@@ -269,6 +259,8 @@ const char *rota_cancel_reason(void)
 
 bool rota_cancelled(void)
 {
+    if (thread_is_worker())
+        return rota_thread_cancelled();
     struct rota_task *t = task_current();
     return t && t->scope->visible;
 }

@@ -60,7 +60,7 @@ int scope_result(struct scope *s, int rc);
 /* The scope whose cancellation the innermost scope `s` sees; NULL. */
 struct scope *scope_cause(struct scope *s);
 
-/* Closes whatever scopes the task left open above `keep`. */
-void scope_close_leftovers(struct rota_task *t, struct scope *keep);
+/* Closes the innermost scope of a task, which goes on in the one around. */
+void scope_leave(struct scope *s);
 
 #endif

@@ -12,7 +12,11 @@
 #include "base/misuse.h"
 #include "task/runtime.h"
 
-enum { AWAIT_CHAIN_MOST = 64, ERROR_TEXT = 256 };
+enum {
+    AWAIT_CHAIN_MOST = 64,
+    ERROR_TEXT = 256,
+    COPY_MOST = 4096, /* larger arguments make the stack larger */
+};
 
 struct defer {
     struct defer *older;
@@ -51,13 +55,30 @@ static void bury(void *arg)
     rota_task_unref(t);
 }
 
+/* A scope left open stood on a frame that is gone: nothing can be mended. */
+static void check_closed(struct rota_task *t)
+{
+    if (t->scope == &t->root)
+        return;
+    misuse(0, "the task returned with an open scope or group");
+    abort();
+}
+
+/* The text of an error that was handled is not that of another one. */
+static void drop_stale_error(struct rota_task *t, int rc)
+{
+    if (rc < 0 && rc == t->failed)
+        return;
+    free(t->done.err);
+    t->done.err = NULL;
+}
+
 static void end(struct rota_task *t, int rc)
 {
-    if (t->scope != &t->root) {
-        misuse(0, "the task returned with an open scope or group");
-        scope_close_leftovers(t, &t->root);
-    }
+    check_closed(t);
     run_defers(t);
+    check_closed(t);
+    drop_stale_error(t, rc);
     enum rota_state state = rc >= 0 ? ROTA_OK : ROTA_ERROR;
     if (rc == -ECANCELED && t->root.visible)
         state = ROTA_CANCELLED;
@@ -108,40 +129,31 @@ static void start(struct rota_task *t, bool eager)
         loop_ready(l, &t->co.ready);
 }
 
-struct rota_task *task_new_copy(struct runtime *rt, struct group *g,
-                                rota_fn *fn, const void *args, size_t size,
-                                const rota_task_options *options,
-                                const char *name, const char *site)
+/* The stack for a task with `size` bytes of arguments on it. */
+static size_t stack_for(const rota_task_options *o, size_t size)
 {
-    static const rota_task_options defaults;
-    const rota_task_options *o = options ? options : &defaults;
-    struct rota_task *t = make(rt, g, o->stack_size);
-    if (!t)
-        return NULL;
-    t->fn = fn;
-    t->name = t->co.coro.name = o->name ? o->name : name;
-    t->site = t->co.coro.site = o->site ? o->site : site;
-    coro_init(&t->co.coro, t->co.coro.stack, entry, t, size, &t->arg);
-    if (size)
-        memcpy(t->arg, args, size);
-    start(t, o->eager);
-    return t;
+    if (size <= COPY_MOST)
+        return o->stack_size;
+    size_t least = o->stack_size ? o->stack_size : STACK_DEFAULT;
+    return size > SIZE_MAX - least ? SIZE_MAX : least + size;
 }
 
-struct rota_task *task_new(struct runtime *rt, struct group *g, rota_fn *fn,
-                           void *arg, const rota_task_options *options,
-                           const char *name, const char *site)
+struct rota_task *task_new(struct runtime *rt, struct group *g,
+                           const struct task_spec *spec)
 {
     static const rota_task_options defaults;
-    const rota_task_options *o = options ? options : &defaults;
-    struct rota_task *t = make(rt, g, o->stack_size);
+    const rota_task_options *o = spec->options ? spec->options : &defaults;
+    struct rota_task *t = make(rt, g, stack_for(o, spec->size));
     if (!t)
         return NULL;
-    t->fn = fn;
-    t->arg = arg;
-    t->name = t->co.coro.name = o->name ? o->name : name;
-    t->site = t->co.coro.site = o->site ? o->site : site;
-    coro_init(&t->co.coro, t->co.coro.stack, entry, t, 0, NULL);
+    t->fn = spec->fn;
+    t->name = t->co.coro.name = o->name ? o->name : spec->name;
+    t->site = t->co.coro.site = o->site ? o->site : spec->site;
+    coro_init(&t->co.coro, t->co.coro.stack, entry, t, spec->size, &t->arg);
+    if (spec->size)
+        memcpy(t->arg, spec->arg, spec->size);
+    else
+        t->arg = spec->arg;
     start(t, o->eager);
     return t;
 }
@@ -152,31 +164,29 @@ void task_free(struct rota_task *t)
     free(t);
 }
 
-static struct runtime *spawner(void)
+static rota_task *spawn(const struct task_spec *spec)
 {
     struct runtime *rt = runtime_current();
-    if (!rt)
-        misuse(-EPERM, "a task spawned outside of a running loop");
-    return rt;
+    if (rt)
+        return task_new(rt, &rt->background, spec);
+    misuse(-EPERM, "a task spawned outside of a running loop");
+    return NULL;
 }
 
 rota_task *rota_spawn_at(rota_fn *fn, void *arg,
                          const rota_task_options *options, const char *name,
                          const char *site)
 {
-    struct runtime *rt = spawner();
-    return rt ? task_new(rt, &rt->background, fn, arg, options, name, site)
-              : NULL;
+    struct task_spec spec = { fn, arg, 0, options, name, site };
+    return spawn(&spec);
 }
 
 rota_task *rota_spawn_copy(rota_fn *fn, const void *args, size_t size,
                            const rota_task_options *options, const char *name,
                            const char *site)
 {
-    struct runtime *rt = spawner();
-    return rt ? task_new_copy(rt, &rt->background, fn, args, size, options,
-                              name, site)
-              : NULL;
+    struct task_spec spec = { fn, (void *)args, size, options, name, site };
+    return spawn(&spec);
 }
 
 rota_task *rota_task_ref(rota_task *t)
@@ -191,12 +201,18 @@ void rota_task_unref(rota_task *t)
         task_free(t);
 }
 
-/* Would waiting for `t` be waiting for me? Follows who waits for whom, through
- * awaits and through the ends of groups. */
-static bool waits_for_me(struct rota_task *t, struct rota_task *me)
+/* True when a group that `t` opened, and must end first, holds `me`. */
+static bool hosts(const struct rota_task *t, const struct rota_task *me)
+{
+    while (me && me != t)
+        me = me->group->host;
+    return me != NULL;
+}
+
+bool task_waits_for(struct rota_task *t, struct rota_task *me)
 {
     for (int i = 0; t && i < AWAIT_CHAIN_MOST; i++) {
-        if (t == me || (t->ending && group_holds(t->ending, me)))
+        if (hosts(t, me))
             return true;
         t = t->awaits;
     }
@@ -218,33 +234,79 @@ int rota_join(rota_task *t, rota_outcome *out)
     int rc = wait_begin(&me);
     if (rc < 0)
         return rc;
-    if (waits_for_me(t, me))
+    if (!t)
+        return -ENOMEM;
+    if (task_waits_for(t, me))
         return -EDEADLK;
+    rota_task_ref(t); /* another may await it, and drop it before we run */
     rc = t->done.state != ROTA_PENDING ? wait_done(me, 0)
                                        : park_on(t, me, false);
     if (rc == 0)
         rota_future_outcome(&t->done, out);
+    rota_task_unref(t);
     return rc;
+}
+
+/* How an await went. */
+struct awaited {
+    int mine;   /* my own status */
+    bool cut;   /* I was cancelled first, and so was the task */
+    int result; /* its result, flattened */
+};
+
+/* Waits until `t` is over, whatever happens to me, and drops the handle. */
+static struct awaited see_through(rota_task *t, struct rota_task *me)
+{
+    struct awaited a = { .mine = wait_begin(&me) };
+    if (a.mine == 0)
+        a.mine = t->done.state != ROTA_PENDING ? wait_done(me, 0)
+                                               : park_on(t, me, false);
+    a.cut = t->done.state == ROTA_PENDING;
+    if (a.cut) {
+        rota_task_cancel(t, rota_cancel_reason());
+        park_on(t, me, true);
+    }
+    a.result = future_flat(&t->done);
+    rota_task_unref(t);
+    return a;
+}
+
+/* May `t` be awaited here? The running task in *me and 0, or why not. */
+static int check_await(rota_task *t, struct rota_task **me)
+{
+    *me = task_current();
+    if (!*me)
+        return misuse(-EPERM, "a task awaited outside of a task");
+    if (!t)
+        return -ENOMEM;
+    if (task_waits_for(t, *me))
+        return misuse(-EDEADLK, "task %s awaits itself", t->name);
+    return 0;
 }
 
 int rota_await(rota_task *t)
 {
-    struct rota_task *me = task_current();
-    if (!me)
-        return misuse(-EPERM, "rota_await outside of a task");
-    if (waits_for_me(t, me))
-        return misuse(-EDEADLK, "task %s awaits itself", t->name);
-    int rc = wait_begin(&me);
+    struct rota_task *me;
+    int rc = check_await(t, &me);
+    if (rc < 0)
+        return rc;
+    struct awaited a = see_through(t, me);
+    return a.mine < 0 ? a.mine : a.result;
+}
+
+int rota_wait_for(rota_task *t, rota_dur timeout)
+{
+    struct rota_task *me;
+    rota_scope s;
+    int rc = check_await(t, &me);
     if (rc == 0)
-        rc = t->done.state != ROTA_PENDING ? wait_done(me, 0)
-                                           : park_on(t, me, false);
-    if (rc < 0 && t->done.state == ROTA_PENDING) {
-        rota_task_cancel(t, "whoever awaits it was cancelled");
-        park_on(t, me, true);
-    }
-    int result = future_flat(&t->done);
-    rota_task_unref(t);
-    return rc < 0 ? rc : result;
+        rc = rota_timeout_begin(&s, timeout);
+    if (rc < 0)
+        return rc;
+    struct awaited a = see_through(t, me);
+    rc = rota_scope_end(&s, a.mine);
+    bool ended = !a.cut || a.result != -ROTA_ECHILD;
+    return rc == 0 || (rc == -ETIMEDOUT && ended) ? a.result : rc;
 }
 
 int rota_task_cancel(rota_task *t, const char *reason)
@@ -265,6 +327,8 @@ unsigned rota_task_uncancel(rota_task *t)
 {
     if (t->cancels > 0 && --t->cancels == 0)
         scope_uncancel(&t->root);
+    if (!t->scope->visible)
+        t->deliveries = 0;
     return t->cancels;
 }
 
@@ -319,7 +383,7 @@ int rota_fail_at(const char *site, int code, const char *format, ...)
     if (!t)
         return code;
     if (!t->done.err)
-        t->done.err = malloc(sizeof(rota_error) + ERROR_TEXT);
+        t->done.err = malloc(sizeof(rota_failure) + ERROR_TEXT);
     if (!t->done.err)
         return code; /* the code goes its way without the text */
     char *text = (char *)(t->done.err + 1);
@@ -327,6 +391,12 @@ int rota_fail_at(const char *site, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, ERROR_TEXT, format, args);
     va_end(args);
-    *t->done.err = (rota_error){ text, site };
+    *t->done.err = (rota_failure){ text, site };
+    t->failed = code;
     return code;
+}
+
+const char *task_failure_text(const struct rota_task *t)
+{
+    return t->done.err ? t->done.err->text : NULL;
 }

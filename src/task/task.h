@@ -41,30 +41,27 @@ struct rota_task {
     /* The wait it is parked in. */
     struct clause *clauses; /* NULL: not parked, or already won */
     unsigned clause_count;
-    unsigned winner;   /* index of the clause that fired */
-    int wake_rc;       /* what the call returns */
-    bool shielded;     /* cancellation does not end this wait */
-    bool interrupted;  /* it did */
-    bool gathered;     /* mark of rota_gather */
-    bool handle_ended; /* the runtime's own reference is gone */
+    unsigned winner;  /* index of the clause that fired */
+    int wake_rc;      /* what the call returns */
+    bool shielded;    /* cancellation does not end this wait */
+    bool interrupted; /* it did */
+    bool gathered;    /* mark of rota_gather */
 
     /* Cancellation. */
     struct scope *scope; /* innermost */
     struct scope root;   /* its own level */
     unsigned cancels;    /* requests, less those taken back */
-    unsigned deliveries; /* since the last scope ended */
+    unsigned deliveries; /* of the cancellation it is under */
 
-    /* Whom it waits for, to find those who wait for themselves. */
-    struct rota_task *awaits;
-    struct group *ending;
-
-    struct group *group;  /* owner */
-    struct list in_group; /* among its members */
+    struct rota_task *awaits; /* to find those who wait for themselves */
+    struct group *group;      /* owner */
+    struct list in_group;     /* among its members */
 
     rota_fn *fn;
     void *arg;
     struct defer *defers; /* newest first */
     struct rota_future done;
+    int failed; /* the code that done.err belongs to */
 
     const char *name;
     const char *site;
@@ -78,17 +75,28 @@ static inline struct loop *task_loop(struct rota_task *t)
 /* The running task; NULL outside of tasks. */
 struct rota_task *task_current(void) ROTA_INTERNAL(task_current);
 
+/* What a task is made of. */
+struct task_spec {
+    rota_fn *fn;
+    void *arg;
+    size_t size; /* bytes at `arg` that are copied onto the task; 0: `arg`
+                    itself is passed */
+    const rota_task_options *options; /* may be NULL */
+    const char *name;                 /* unless the options give one */
+    const char *site;
+};
+
 /* Makes a task in `g`, whose error `g` handles; NULL: no memory. The handle
  * returned is the caller's. */
-struct rota_task *task_new(struct runtime *rt, struct group *g, rota_fn *fn,
-                           void *arg, const rota_task_options *options,
-                           const char *name, const char *site);
+struct rota_task *task_new(struct runtime *rt, struct group *g,
+                           const struct task_spec *spec);
 
-/* The same with a copy of `size` bytes at `args` for the function. */
-struct rota_task *task_new_copy(struct runtime *rt, struct group *g,
-                                rota_fn *fn, const void *args, size_t size,
-                                const rota_task_options *options,
-                                const char *name, const char *site);
+/* Would waiting for `t` be waiting for me? */
+bool task_waits_for(struct rota_task *t, struct rota_task *me);
+
+/* What rota_fail recorded for it; NULL when it did not. */
+const char *task_failure_text(const struct rota_task *t)
+    ROTA_INTERNAL(task_failure_text);
 
 /* Parked under a cancelled scope: ends the wait with -ECANCELED. */
 void task_interrupt(struct rota_task *t);

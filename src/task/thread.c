@@ -270,14 +270,17 @@ static bool full(struct pool *p)
     return is;
 }
 
-/* Waits until the queue has room: 0 or -ECANCELED. */
-static int wait_for_room(struct pool *p, struct rota_task *t)
+/* Begins a call of the running task, once the queue has room: 0 or
+ * -ECANCELED. */
+static int wait_for_room(struct pool *p, struct rota_task **t)
 {
-    int rc = 0;
+    int rc = wait_begin(t);
     while (rc == 0 && full(p)) {
         struct clause room = { .withdraw = NULL };
         list_push(&p->waiting, &room.link);
-        rc = wait_park(t, &room, 1);
+        rc = wait_park(*t, &room, 1);
+        if (rc == 0)
+            rc = wait_begin(t); /* nothing is lost yet */
     }
     return rc;
 }
@@ -301,6 +304,8 @@ static int serve(struct job *j, struct rota_task *t)
         rota_fn *ask = j->ask;
         j->ask = NULL;
         j->answer = ask(j->ask_arg);
+        if (t->scope->visible)
+            job_withdraw(&j->clause); /* cancelled meanwhile: the job is told */
         sem_post(&j->answered);
     }
 }
@@ -308,11 +313,11 @@ static int serve(struct job *j, struct rota_task *t)
 int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
 {
     struct rota_task *t;
-    int rc = wait_begin(&t);
-    if (rc == 0)
-        rc = wait_for_room(p, t);
-    if (rc < 0)
+    int rc = wait_for_room(p, &t);
+    if (rc < 0) {
+        pass_room_on(p);
         return rc;
+    }
     struct job j = {
         .pool = p,
         .fn = fn,

@@ -19,7 +19,8 @@ static const rota_dur spin_pause = 100 * 1000;
 /* Marks the scopes whose cancellation this call reports. */
 static void note_delivery(struct rota_task *t)
 {
-    for (struct scope *s = t->scope; s && s->visible; s = s->parent)
+    for (struct scope *s = t->scope; s && s->visible;
+         s = s->shield ? NULL : s->parent)
         s->delivered = true;
     if (++t->deliveries == SPIN_WARN)
         rota_log(ROTA_LOG_WARNING,

@@ -1,2 +1,269 @@
-#include "rota.h"
-#include "test.h"
+/*
+ * Waiting for several tasks (gather), and for one within a time (wait_for).
+ */
+#include <stdlib.h>
+
+#include "tasks.h"
+
+TASK_TEST("GATH-01 results stand in the order of the tasks, not of their ends")
+{
+    rota_task *t[3] = { rota_create_task(give_after, rota_ms(8), 1),
+                        rota_create_task(give_after, rota_ms(12), 2),
+                        rota_create_task(give_after, rota_ms(1), 3) };
+    int results[3];
+    CHECK_INT(rota_gather(t, 3, results, 0), 0);
+    CHECK_INT(results[0], 1);
+    CHECK_INT(results[1], 2);
+    CHECK_INT(results[2], 3);
+    CHECK(t[0] == NULL && t[1] == NULL && t[2] == NULL);
+}
+
+TASK_TEST("GATH-02 one fails: the others are cancelled and waited for, also "
+          "through their clean-up")
+{
+    rota_task *slow = rota_create_task(clean_up_for, rota_ms(5), -ECANCELED);
+    rota_task_ref(slow);
+    rota_task *t[3] = { slow, rota_create_task(give_after, rota_ms(2), -EIO),
+                        rota_create_task(sleep_long) };
+    int results[3];
+    CHECK_INT(rota_gather(t, 3, results, 0), -EIO);
+    CHECK_INT(results[0], -ROTA_ECHILD);
+    CHECK_INT(results[1], -EIO);
+    CHECK_INT(results[2], -ROTA_ECHILD);
+    CHECK(rota_task_done(slow));
+    rota_task_unref(slow);
+}
+
+TASK_TEST("GATH-03 ROTA_COLLECT gathers results and errors alike")
+{
+    rota_task *t[3] = { rota_create_task(give, 1), rota_create_task(give, -EIO),
+                        rota_create_task(give_after, rota_ms(3), 3) };
+    int results[3];
+    CHECK_INT(rota_gather(t, 3, results, ROTA_COLLECT), 0);
+    CHECK_INT(results[0], 1);
+    CHECK_INT(results[1], -EIO);
+    CHECK_INT(results[2], 3);
+}
+
+static ROTA_ASYNC(gather_two, (rota_task *, t), (rota_task *, u), (int, flags))
+{
+    rota_task *both[2] = { t, u };
+    return rota_gather(both, 2, NULL, (unsigned)flags);
+}
+
+TASK_TEST("GATH-04 a task cancelled by somebody else is -ROTA_ECHILD, and "
+          "cancels the rest, not the caller")
+{
+    rota_task *t = rota_task_ref(rota_create_task(sleep_long));
+    rota_task *u = rota_create_task(sleep_long);
+    rota_task *g = rota_create_task(gather_two, t, u, 0);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    rota_task_cancel(t, NULL);
+    rota_outcome out;
+    CHECK_INT(rota_join(g, &out), 0);
+    CHECK_INT(out.state, ROTA_ERROR);
+    CHECK_INT(out.rc, -ROTA_ECHILD);
+    rota_task_unref(g);
+    rota_task_unref(t);
+}
+
+TASK_TEST("GATH-04 with ROTA_COLLECT a cancelled task cancels nobody")
+{
+    rota_task *t[2] = { rota_create_task(sleep_long),
+                        rota_create_task(give_after, rota_ms(2), 2) };
+    rota_task_cancel(t[0], NULL);
+    int results[2];
+    CHECK_INT(rota_gather(t, 2, results, ROTA_COLLECT), 0);
+    CHECK_INT(results[0], -ROTA_ECHILD);
+    CHECK_INT(results[1], 2);
+}
+
+TASK_TEST("GATH-05 a cancelled caller cancels all and waits, also under "
+          "ROTA_COLLECT")
+{
+    for (int flags = 0; flags <= ROTA_COLLECT; flags++) {
+        rota_task *t = rota_create_task(clean_up_for, rota_ms(3), -ECANCELED);
+        rota_task *u = rota_create_task(sleep_long);
+        rota_task_ref(t);
+        rota_task_ref(u);
+        rota_task *g = rota_create_task(gather_two, t, u, flags);
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+        rota_task_cancel(g, NULL);
+        CHECK_INT(rota_await(g), -ROTA_ECHILD);
+        CHECK(rota_task_done(t) && rota_task_done(u));
+        rota_task_unref(t);
+        rota_task_unref(u);
+    }
+}
+
+TASK_TEST("GATH-06 nothing gathers to 0; one task may stand twice")
+{
+    CHECK_INT(rota_gather(NULL, 0, NULL, 0), 0);
+    rota_task *t = rota_create_task(give_after, rota_ms(1), 6);
+    rota_task *twice[3] = { t, rota_create_task(give, 1), t };
+    int results[3];
+    CHECK_INT(rota_gather(twice, 3, results, 0), 0);
+    CHECK_INT(results[0], 6);
+    CHECK_INT(results[1], 1);
+    CHECK_INT(results[2], 6);
+}
+
+TASK_TEST("PITFALLS 48 ten thousand tasks are gathered, done or not")
+{
+    enum { COUNT = 10000 };
+    static rota_task *t[COUNT];
+    static int results[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        t[i] = i % 3 ? rota_create_task(give, i)
+                     : rota_create_task(give_after, rota_ms(1), i);
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK_INT(rota_gather(t, COUNT, results, 0), 0);
+    for (int i = 0; i < COUNT; i++)
+        CHECK_INT(results[i], i);
+}
+
+TASK_TEST("a spawn without memory among them counts as -ENOMEM")
+{
+    rota_task *t[2] = { rota_create_task(sleep_long), NULL };
+    int results[2];
+    CHECK_INT(rota_gather(t, 2, results, 0), -ENOMEM);
+    CHECK_INT(results[0], -ROTA_ECHILD);
+    CHECK_INT(results[1], -ENOMEM);
+    CHECK_INT(rota_await(NULL), -ENOMEM);
+    CHECK_INT(rota_wait_for(NULL, rota_ms(1)), -ENOMEM);
+    CHECK_INT(rota_join(NULL, NULL), -ENOMEM);
+}
+
+TASK_TEST("a task that gathers itself is told so, and keeps the handles")
+{
+    rota_set_misuse_handler(count_misuse);
+    rota_task *t[2] = { rota_create_task(give, 1), rota_current_task() };
+    CHECK_INT(rota_gather(t, 2, NULL, 0), -EDEADLK);
+    CHECK_INT(misuses, 1);
+    CHECK_INT(rota_await(t[0]), 1);
+}
+
+static const char *seen_reason;
+
+static ROTA_ASYNC(note_reason)
+{
+    int rc = rota_sleep(LONG);
+    seen_reason = rota_cancel_reason();
+    return rc;
+}
+
+TASK_TEST("WFOR-01 a task too slow is cancelled, waited for, and -ETIMEDOUT")
+{
+    rota_task *t = rota_task_ref(rota_create_task(note_reason));
+    CHECK_INT(rota_wait_for(t, rota_ms(5)), -ETIMEDOUT);
+    CHECK(rota_task_done(t));
+    CHECK_STR(seen_reason, "deadline");
+    rota_task_unref(t);
+    CHECK_INT(rota_sleep(0), 0);
+}
+
+TASK_TEST("a task in time gives its result or its error")
+{
+    CHECK_INT(rota_wait_for(rota_create_task(give_after, rota_ms(1), 4),
+                            rota_seconds(60)),
+              4);
+    CHECK_INT(rota_wait_for(rota_create_task(give_after, rota_ms(1), -EIO),
+                            ROTA_FOREVER),
+              -EIO);
+    rota_task *t = rota_create_task(sleep_long);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_wait_for(t, rota_seconds(60)), -ROTA_ECHILD);
+}
+
+TASK_TEST("WFOR-02 the clean-up of a task that is too slow is waited for")
+{
+    rota_time before = rota_now();
+    rota_task *t = rota_create_task(clean_up_for, rota_ms(20), -ECANCELED);
+    CHECK_INT(rota_wait_for(t, rota_ms(5)), -ETIMEDOUT);
+    CHECK(rota_now() - before >= rota_ms(25));
+}
+
+TASK_TEST("WFOR-03 A20 a task that turns the cancel into a value gives it")
+{
+    rota_task *t = rota_create_task(clean_up_for, 0, 42);
+    CHECK_INT(rota_wait_for(t, rota_ms(2)), 42);
+}
+
+TASK_TEST("WFOR-04 the error of its clean-up beats the timeout")
+{
+    rota_task *t = rota_create_task(clean_up_for, 0, -EIO);
+    CHECK_INT(rota_wait_for(t, rota_ms(2)), -EIO);
+}
+
+static bool started;
+
+static ROTA_ASYNC(start_late)
+{
+    started = true;
+    return rota_sleep(0);
+}
+
+TASK_TEST("WFOR-05 a timeout of 0 is enough for a task that is over; one that "
+          "has not begun still starts")
+{
+    rota_task *t = rota_create_task(give, 9);
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK_INT(rota_wait_for(t, 0), 9);
+    CHECK_INT(rota_wait_for(rota_create_task(start_late), -5), -ETIMEDOUT);
+    CHECK(started);
+    CHECK_INT(rota_sleep(0), 0);
+}
+
+static ROTA_ASYNC(wait_in, (rota_task *, t), (rota_dur, timeout))
+{
+    return rota_wait_for(t, timeout);
+}
+
+TASK_TEST("WFOR-06 a cancelled caller cancels the task and waits for it")
+{
+    rota_dur timeouts[] = { ROTA_FOREVER, rota_seconds(60) };
+    for (int i = 0; i < 2; i++) {
+        rota_task *t = rota_create_task(clean_up_for, rota_ms(2), 3);
+        rota_task_ref(t);
+        rota_task *w = rota_create_task(wait_in, t, timeouts[i]);
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+        rota_task_cancel(w, NULL);
+        CHECK_INT(rota_await(w), -ROTA_ECHILD);
+        CHECK(rota_task_done(t));
+        rota_task_unref(t);
+    }
+}
+
+static int warnings;
+
+static void count_warnings(enum rota_log_level level, const char *line)
+{
+    (void)line;
+    warnings += level == ROTA_LOG_WARNING;
+}
+
+static ROTA_ASYNC(ignore_three)
+{
+    for (int i = 0; i < 3; i++)
+        rota_ignore(rota_sleep(LONG));
+    return 10;
+}
+
+TASK_TEST("WFOR-10 a task that ignores three deliveries gives its value, and "
+          "no warning is due")
+{
+    rota_set_log_handler(count_warnings);
+    CHECK_INT(rota_wait_for(rota_create_task(ignore_three), rota_ms(1)), 10);
+    CHECK_INT(warnings, 0);
+}
+
+TASK_TEST("of two deadlines the outer one is not taken for the inner one")
+{
+    int rc = 0;
+    ROTA_TIMEOUT(rota_ms(2), rc)
+    {
+        rc = rota_wait_for(rota_create_task(sleep_long), rota_seconds(60));
+        CHECK_INT(rc, -ECANCELED);
+    }
+    CHECK_INT(rc, -ETIMEDOUT);
+}

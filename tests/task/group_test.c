@@ -1,2 +1,491 @@
-#include "rota.h"
-#include "test.h"
+/*
+ * Task groups: who ends, who is cancelled, and what the end says.
+ */
+#include <stdlib.h>
+
+#include "tasks.h"
+
+/* Spawns a coroutine into a group; it must work. */
+#define GROUP_SPAWN(g, ...) CHECK_INT(rota_group_create_task(g, __VA_ARGS__), 0)
+
+static ROTA_ASYNC(say_after, (rota_dur, d), (const char *, word), (int, rc))
+{
+    int mine = rota_sleep(d);
+    say(mine < 0 ? "x" : word);
+    return mine < 0 ? mine : rc;
+}
+
+TASK_TEST("GRP-01 the end waits for all members")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, say_after, rota_ms(4), "b", 1);
+    GROUP_SPAWN(&g, say_after, rota_ms(1), "a", 2);
+    CHECK_INT(rota_group_end(&g, 9), 0);
+    CHECK_STR(trace, "ab");
+    CHECK_INT(rota_group_errors(&g, NULL, 0), 0);
+}
+
+TASK_TEST("GRP-02 a member that fails cancels its sibling, and the end returns "
+          "the error")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, say_after, LONG, "a", 0);
+    GROUP_SPAWN(&g, say_after, rota_ms(1), "b", -EIO);
+    CHECK_INT(rota_group_end(&g, 0), -EIO);
+    CHECK_STR(trace, "bx");
+}
+
+TASK_TEST("GRP-03 a member that fails cuts the body, and then no more")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, give_after, rota_ms(1), -EIO);
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK_HAS(rota_cancel_reason(), "failed");
+    CHECK_INT(rota_group_end(&g, -ECANCELED), -EIO);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+}
+
+TASK_TEST(
+    "GRP-04 the errors are kept in order of their coming; the end returns "
+    "the first")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, clean_up_for, rota_ms(1), -EPROTO);
+    GROUP_SPAWN(&g, give_after, rota_ms(1), -EIO);
+    CHECK_INT(rota_group_end(&g, 0), -EIO);
+    int codes[3] = { 0 };
+    CHECK_INT(rota_group_errors(&g, codes, 3), 2);
+    CHECK_INT(codes[0], -EIO);
+    CHECK_INT(codes[1], -EPROTO);
+    CHECK_INT(codes[2], 0);
+    CHECK_INT(rota_group_errors(&g, codes + 2, 1), 2);
+    CHECK_INT(codes[2], -EIO);
+}
+
+TASK_TEST("more errors than are kept are counted")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ISOLATE), 0);
+    for (int i = 1; i <= 40; i++)
+        GROUP_SPAWN(&g, give, -i);
+    CHECK_INT(rota_group_end(&g, 0), -1);
+    int codes[40] = { 0 };
+    CHECK_INT(rota_group_errors(&g, codes, 40), 40);
+    CHECK_INT(codes[15], -16);
+    CHECK_INT(codes[16], 0);
+}
+
+TASK_TEST("GRP-05 an error of the body cancels the members")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, say_after, LONG, "a", 0);
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK_INT(rota_group_end(&g, -EIO), -EIO);
+    CHECK_STR(trace, "x");
+}
+
+TASK_TEST("GRP-06 the body's error stands before that of a member's clean-up")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, clean_up_for, 0, -EPROTO);
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK_INT(rota_group_end(&g, -EIO), -EIO);
+    int codes[2];
+    CHECK_INT(rota_group_errors(&g, codes, 2), 2);
+    CHECK_INT(codes[0], -EIO);
+    CHECK_INT(codes[1], -EPROTO);
+}
+
+static int sleep_long_entry(void *arg)
+{
+    (void)arg;
+    return rota_sleep(LONG);
+}
+
+TASK_TEST("GRP-07 a member cancelled by itself is no error, and the others go "
+          "on")
+{
+    rota_group g;
+    rota_task *t;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_spawn(&g, sleep_long_entry, NULL, NULL, &t), 0);
+    GROUP_SPAWN(&g, say_after, rota_ms(3), "a", 0);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    CHECK_STR(trace, "a");
+    rota_outcome out;
+    CHECK_INT(rota_join(t, &out), 0);
+    CHECK_INT(out.state, ROTA_CANCELLED);
+    rota_task_unref(t);
+}
+
+static ROTA_ASYNC(hold_group, (int *, rc), (int *, after))
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, say_after, LONG, "a", 0);
+    *rc = rota_group_end(&g, 0);
+    say("e");
+    *after = rota_sleep(0);
+    return *rc;
+}
+
+TASK_TEST("GRP-08 cancelling who waits in the end cancels the members; it "
+          "returns after them")
+{
+    int rc, after;
+    rota_task *t = rota_create_task(hold_group, &rc, &after);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK_STR(trace, "xe");
+    CHECK_INT(rc, -ECANCELED);
+    CHECK_INT(after, -ECANCELED);
+}
+
+static ROTA_ASYNC(spawn_late, (rota_group *, g))
+{
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    GROUP_SPAWN(g, say_after, rota_ms(1), "late", 0);
+    return 0;
+}
+
+TASK_TEST("GRP-10 a member may spawn into its group after the body has ended")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, spawn_late, &g);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    CHECK_STR(trace, "late");
+}
+
+static rota_group *reopened;
+
+static void respawn(void *arg)
+{
+    (void)arg;
+    rota_task_options o = { .eager = true };
+    CHECK_INT(rota_group_spawn(reopened, nothing_rota_entry, NULL, &o, NULL),
+              0);
+    say("s");
+}
+
+static int end_and_respawn(void *arg)
+{
+    (void)arg;
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK_INT(rota_future_on_done(rota_task_future(rota_current_task()),
+                                  respawn, NULL),
+              0);
+    return 0;
+}
+
+TASK_TEST("PITFALLS 43 a group that lives and ends again between its host's "
+          "waking and its "
+          "running wakes it once")
+{
+    rota_group g;
+    reopened = &g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_spawn(&g, end_and_respawn, NULL, NULL, NULL), 0);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    CHECK_STR(trace, "s");
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK_INT(rota_sleep(0), 0);
+}
+
+TASK_TEST(
+    "GRP-11 a group that has ended takes no more; the argument stays ours")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    rota_task *out = NULL;
+    CHECK_INT(rota_group_spawn(&g, sleep_long_entry, NULL, NULL, &out),
+              -ESHUTDOWN);
+    CHECK_INT(rota_group_create_task(&g, nothing), -ESHUTDOWN);
+    CHECK(out == NULL);
+    rota_group_cancel(&g, NULL);
+    CHECK_INT(rota_sleep(0), 0);
+}
+
+static int free_argument(void *arg)
+{
+    int rc = rota_sleep(0);
+    free(arg);
+    say(rc == -ECANCELED ? "c" : "?");
+    return rc;
+}
+
+TASK_TEST("GRP-12 a member spawned into a cancelled group starts, and takes "
+          "care of its argument")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    rota_group_cancel(&g, NULL);
+    CHECK_INT(rota_group_spawn(&g, free_argument, malloc(8), NULL, NULL), 0);
+    CHECK_INT(rota_group_end(&g, -ECANCELED), 0);
+    CHECK_STR(trace, "c");
+}
+
+TASK_TEST("GRP-13 an empty group under a cancelled scope lost nothing")
+{
+    rota_scope s;
+    rota_group g;
+    CHECK_INT(rota_scope_begin(&s, 0), 0);
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    rota_scope_cancel(&s, NULL);
+    rota_task *t = rota_create_task(say_after, 0, "t", 0);
+    CHECK_INT(rota_group_end(&g, 0), 0); /* lets others run once */
+    CHECK_INT(rota_sleep(0), -ECANCELED);
+    CHECK_INT(rota_scope_end(&s, -ECANCELED), 0);
+    CHECK_INT(rota_await(t), 0);
+}
+
+static ROTA_ASYNC(set_flag, (bool *, flag))
+{
+    *flag = true;
+    return 0;
+}
+
+TASK_TEST("GRP-13 the end of a group is always one schedule point")
+{
+    bool ran = false;
+    rota_task *t = rota_create_task(set_flag, &ran);
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    CHECK(ran);
+    CHECK_INT(rota_await(t), 0);
+}
+
+static ROTA_ASYNC(group_then_suspend, (rota_dur, d), (int *, end),
+                  (int *, next))
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, give_after, d, -EIO);
+    *end = rota_group_end(&g, 0);
+    *next = rota_sleep(0);
+    return *end == -ECANCELED ? -ECANCELED : 0;
+}
+
+TASK_TEST(
+    "GRP-16 A15 a member's error, then a cancel in the same step: the end "
+    "says the error, the next call the cancel")
+{
+    int end, next;
+    rota_task *t = rota_create_task(group_then_suspend, 0, &end, &next);
+    CHECK_INT(rota_sleep(0), 0); /* it spawns */
+    CHECK_INT(rota_sleep(0), 0); /* the member yields */
+    CHECK_INT(rota_sleep(0), 0); /* and fails */
+    rota_task_cancel(t, NULL);
+    rota_outcome out;
+    CHECK_INT(rota_join(t, &out), 0);
+    CHECK_INT(out.state, ROTA_OK);
+    CHECK_INT(end, -EIO);
+    CHECK_INT(next, -ECANCELED);
+    rota_task_unref(t);
+}
+
+TASK_TEST("GRP-16 the other order: the member is cut, and the end says so")
+{
+    int end, next;
+    rota_task *t = rota_create_task(group_then_suspend, LONG, &end, &next);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK_INT(end, -ECANCELED);
+    CHECK_INT(next, -ECANCELED);
+}
+
+static ROTA_ASYNC(cancel_group, (rota_group *, g))
+{
+    rota_group_cancel(g, "from inside");
+    return rota_sleep(LONG);
+}
+
+TASK_TEST("GRP-17 cancelling a group is no error: by the body, by a member, "
+          "before it begins")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    rota_group_cancel(&g, NULL);
+    CHECK_INT(rota_group_end(&g, rota_sleep(LONG)), 0);
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, cancel_group, &g);
+    CHECK_INT(rota_group_end(&g, rota_sleep(LONG)), 0);
+    rota_group early = ROTA_GROUP_INIT;
+    rota_group_cancel(&early, "early");
+    CHECK_INT(rota_group_begin(&early, ROTA_GROUP_PREPARED), 0);
+    CHECK_STR(rota_cancel_reason(), "early");
+    CHECK_INT(rota_group_end(&early, rota_sleep(LONG)), 0);
+    CHECK_INT(rota_sleep(0), 0);
+}
+
+TASK_TEST("GRP-24 in an isolating group a failure cancels nobody")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ISOLATE), 0);
+    GROUP_SPAWN(&g, give, -EIO);
+    GROUP_SPAWN(&g, say_after, rota_ms(2), "a", 0);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK_INT(rota_group_end(&g, 0), -EIO);
+    CHECK_STR(trace, "a");
+}
+
+static ROTA_ASYNC(end_it, (rota_group *, g))
+{
+    return rota_group_end(g, 0);
+}
+
+TASK_TEST("GRP-28 a group is ended by its own task only, once, in order")
+{
+    rota_set_misuse_handler(count_misuse);
+    rota_group g;
+    rota_task *t;
+    CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ISOLATE), 0);
+    CHECK_INT(rota_group_begin(&g, 0), -EALREADY);
+    GROUP_SPAWN(&g, end_it, &g);
+    CHECK_INT(rota_await(rota_create_task(end_it, &g)), -EPERM);
+    CHECK_INT(rota_sleep(0), 0);
+    int code;
+    CHECK_INT(rota_group_errors(&g, &code, 1), 1);
+    CHECK_INT(code, -EDEADLK);
+    rota_scope s;
+    CHECK_INT(rota_scope_begin(&s, 0), 0);
+    CHECK_INT(rota_group_end(&g, 0), -EINVAL);
+    CHECK_INT(rota_scope_end(&s, 0), 0);
+    CHECK_INT(misuses, 4);
+    CHECK_INT(rota_group_spawn(&g, sleep_long_entry, NULL, NULL, &t), 0);
+    rota_group_cancel(&g, NULL);
+    CHECK_INT(rota_group_end(&g, 0), -EDEADLK); /* the member's error */
+    CHECK_INT(rota_group_end(&g, 0), -EPERM);
+    CHECK_INT(misuses, 5);
+    rota_task_unref(t);
+}
+
+static ROTA_ASYNC(join_host, (rota_task *, host))
+{
+    return rota_join(host, NULL);
+}
+
+static ROTA_ASYNC(join_host_below, (rota_task *, host))
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, join_host, host);
+    return rota_group_end(&g, 0);
+}
+
+TASK_TEST("GRP-29 a member that joins its host, in the end or before, would "
+          "wait for ever")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, join_host, rota_current_task());
+    CHECK_INT(rota_group_end(&g, 0), -EDEADLK);
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, join_host, rota_current_task());
+    CHECK_INT(rota_sleep(LONG), -ECANCELED); /* it tries while the body runs */
+    CHECK_INT(rota_group_end(&g, -ECANCELED), -EDEADLK);
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, join_host_below, rota_current_task());
+    CHECK_INT(rota_group_end(&g, 0), -EDEADLK);
+}
+
+static int fail_now(void *arg)
+{
+    (void)arg;
+    return -EIO;
+}
+
+TASK_TEST("EAGER-04 an eager member that fails at once is met at the next call")
+{
+    rota_task_options o = { .eager = true };
+    rota_group g;
+    rota_task *t = NULL;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_spawn(&g, fail_now, NULL, &o, &t), 0);
+    CHECK(t && rota_task_done(t));
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK_INT(rota_group_end(&g, -ECANCELED), -EIO);
+    CHECK_INT(rota_group_errors(&g, NULL, 0), 1);
+    rota_task_unref(t);
+}
+
+static int cancel_group_entry(void *g)
+{
+    return cancel_group(g);
+}
+
+TASK_TEST("EAGER-06 an eager member that cancels its group before it suspends "
+          "is cut, and the end does not hang")
+{
+    rota_task_options o = { .eager = true };
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_spawn(&g, cancel_group_entry, &g, &o, NULL), 0);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+}
+
+static int time_out(void *arg)
+{
+    (void)arg;
+    int rc = 0;
+    ROTA_TIMEOUT(rota_ms(2), rc)
+    {
+        rc = rota_sleep(LONG);
+    }
+    return rc;
+}
+
+TASK_TEST("EAGER-07 the timeout of an eager task is its own")
+{
+    rota_task_options o = { .eager = true };
+    rota_task *t = rota_spawn(time_out, NULL, &o);
+    CHECK(rota_current_deadline() == ROTA_FOREVER);
+    CHECK_INT(rota_sleep(rota_ms(5)), 0);
+    CHECK_INT(rota_await(t), -ETIMEDOUT);
+}
+
+static int eager_chain(void *arg)
+{
+    int *depth = arg;
+    if (--*depth == 0)
+        return rota_sleep(0);
+    rota_task_options o = { .eager = true };
+    return rota_await(rota_spawn(eager_chain, depth, &o));
+}
+
+TASK_TEST("an eager task may start another, and that one more")
+{
+    int depth = 500;
+    rota_task_options o = { .eager = true };
+    CHECK_INT(rota_await(rota_spawn(eager_chain, &depth, &o)), 0);
+    CHECK_INT(depth, 0);
+}
+
+TASK_TEST("PITFALLS 43 a thousand groups one after the other, a hundred inside "
+          "each other")
+{
+    rota_group g[100];
+    for (int i = 0; i < 100; i++) {
+        CHECK_INT(rota_group_begin(&g[i], 0), 0);
+        GROUP_SPAWN(&g[i], give_after, rota_ms(1), 0);
+    }
+    for (int i = 100; i-- > 0;)
+        CHECK_INT(rota_group_end(&g[i], 0), 0);
+    for (int i = 0; i < 1000; i++) {
+        CHECK_INT(rota_group_begin(&g[0], 0), 0);
+        GROUP_SPAWN(&g[0], give, i % 2 ? -EIO : 0);
+        CHECK_INT(rota_group_end(&g[0], 0), i % 2 ? -EIO : 0);
+    }
+}

@@ -1,0 +1,51 @@
+/*
+ * Plain descriptors: pipes, terminals, sockets of other libraries. A blocking
+ * descriptor stays blocking (that mode is shared with other processes), and
+ * yet nothing here blocks the loop. Files on disk are rota/file.h's.
+ *
+ * A descriptor used here is closed with rota_close and not with close(2): the
+ * loop may still watch it. These calls are a task's; a pool thread reaches
+ * them through rota_from_thread_run.
+ */
+#ifndef ROTA_FD_H
+#define ROTA_FD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "rota/export.h"
+
+/*
+ * Reads what is there, at most `size` bytes. Returns how many, 0 at the end
+ * (and for size 0); -EBUSY: another task reads here; -EBADF: it was closed,
+ * even meanwhile; -EINVAL: size above INT_MAX; what read(2) says.
+ * Suspends: yes. Cancel: nothing is lost.
+ */
+ROTA_API ssize_t rota_read(int fd, void *data, size_t size) ROTA_MUST;
+
+/*
+ * Writes all `size` bytes. Returns `size`; or fewer: these were written, then
+ * it was cut short by a cancellation, a close or an error, which the next
+ * call returns. -EPIPE: nobody reads any more (SIGPIPE is never raised);
+ * -EBUSY, -EBADF, -EINVAL as rota_read. Suspends: yes. Cancel: the count says
+ * what was written.
+ */
+ROTA_API ssize_t rota_write(int fd, const void *data, size_t size) ROTA_MUST;
+
+/*
+ * Waits until one of `events` (POLLIN, POLLOUT, ...) holds; returns those that
+ * do, with POLLERR and POLLHUP. -EBUSY: another task waits for the same
+ * direction; -EBADF. Suspends: yes. Cancel: nothing is lost.
+ */
+ROTA_API int rota_wait_fd(int fd, short events) ROTA_MUST;
+
+/*
+ * Closes a descriptor. Tasks that wait on it return -EBADF (or their success,
+ * when it came first); it is gone when they have let go of it, so its number
+ * can never be met by mistake. Returns 0, or what close(2) says; it is closed
+ * in any case but -EBADF. Suspends: yes, but not for the other side. Cancel:
+ * it is closed all the same.
+ */
+ROTA_API int rota_close(int fd);
+
+#endif

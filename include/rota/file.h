@@ -1,0 +1,77 @@
+/*
+ * Files on disk. A disk may take its time, so all of this runs on pool
+ * threads and the loop never waits; called on a pool thread, it simply runs
+ * there. Nothing here hangs on a FIFO or a terminal.
+ *
+ * Every call suspends. When the task is cancelled, work that has not begun is
+ * not done (-ECANCELED), and work that has is finished and its result
+ * returned; the data must stand until then, and does, since the call waits.
+ */
+#ifndef ROTA_FILE_H
+#define ROTA_FILE_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "rota/arena.h"
+#include "rota/export.h"
+#include "rota/str.h"
+
+/*
+ * Opens a file as open(2), always with O_CLOEXEC, O_NOCTTY and O_NONBLOCK;
+ * `mode` is for O_CREAT. Returns the descriptor, to be closed with
+ * rota_file_close, or what open(2) says (-ENXIO: a FIFO without a reader).
+ * Cancel: nothing stays open.
+ */
+ROTA_API int rota_file_open(const char *path, int flags, mode_t mode) ROTA_MUST;
+
+/*
+ * Reads `size` bytes at `offset`: all of them unless the file ends before.
+ * Returns how many, 0 at the end. -EISDIR; -ESPIPE: not a file one can read at
+ * an offset; what pread(2) says.
+ */
+ROTA_API ssize_t rota_file_pread(int fd, void *data, size_t size,
+                                 off_t offset) ROTA_MUST;
+
+/*
+ * Writes `size` bytes at `offset` (with O_APPEND: at the end). Returns `size`,
+ * or fewer when an error came in between, which the next call returns; or
+ * what pwrite(2) says.
+ */
+ROTA_API ssize_t rota_file_pwrite(int fd, const void *data, size_t size,
+                                  off_t offset) ROTA_MUST;
+
+/* Waits until what was written is on the disk: 0 or what fsync(2) says. */
+ROTA_API int rota_file_fsync(int fd) ROTA_MUST;
+
+/* The file's size, type, times: 0 or what fstat(2) says. */
+ROTA_API int rota_file_stat(int fd, struct stat *st) ROTA_MUST;
+
+/* Closes it, cancelled or not: 0, or what close(2) says: for some file
+ * systems the last chance to tell that a write failed. */
+ROTA_API int rota_file_close(int fd);
+
+/*
+ * Reads a whole file. `out` is in the arena, with a NUL byte after its end,
+ * and is what the file held while it was read: one that shrinks meanwhile is
+ * what is left, one that grows is read to its new end. 0; -EFBIG: more than
+ * `limit` bytes; -EISDIR; -ESPIPE: a FIFO or the like; -ENOMEM; what open(2)
+ * and pread(2) say.
+ */
+ROTA_API int rota_read_file(const char *path, rota_arena *a, size_t limit,
+                            rota_str *out) ROTA_MUST;
+
+/* The same of an open descriptor, from its beginning; it stays open. */
+ROTA_API int rota_read_file_fd(int fd, rota_arena *a, size_t limit,
+                               rota_str *out) ROTA_MUST;
+
+/*
+ * Writes a whole file, made with `mode` if there is none, else emptied first.
+ * 0, or what open(2), write(2) and close(2) say: the file may then hold a
+ * part. -ENXIO, -EAGAIN: a FIFO that nobody reads.
+ */
+ROTA_API int rota_write_file(const char *path, const void *data, size_t len,
+                             mode_t mode) ROTA_MUST;
+
+#endif

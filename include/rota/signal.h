@@ -1,0 +1,43 @@
+/*
+ * Signals as something a task waits for. No code runs in a signal handler:
+ * the signals are blocked in the calling thread and read one after the other.
+ *
+ * rota's own threads block all signals. A thread of the program's own that
+ * does not block these would be handed them as before.
+ */
+#ifndef ROTA_SIGNAL_H
+#define ROTA_SIGNAL_H
+
+#include <signal.h>
+
+#include "rota/export.h"
+
+typedef struct rota_signals rota_signals;
+
+/*
+ * Begins to collect the signals of `set` and stores an owned handle. 0;
+ * -EINVAL: the set is empty, or has one that cannot be waited for (SIGKILL,
+ * SIGSTOP, and SIGSEGV, SIGBUS, SIGFPE, SIGILL, which are crashes); -EBUSY:
+ * one of them is collected by another handle of this thread; -EPERM: no loop
+ * runs in this thread; -ENOMEM, -EMFILE. Suspends: no.
+ */
+ROTA_API int rota_signals_open(const sigset_t *set,
+                               rota_signals **signals) ROTA_MUST;
+
+/*
+ * Waits for the next signal; returns its number. The same signal sent twice
+ * before it is read counts once, except real-time ones. -EBUSY: another task
+ * waits here; -EBADF: closed meanwhile. Suspends: yes. Cancel: no signal is
+ * lost.
+ */
+ROTA_API int rota_signal_next(rota_signals *signals) ROTA_MUST;
+
+/*
+ * Ends it and frees the handle (NULL is nothing). What was blocked for it is
+ * unblocked: a signal that was sent and not read acts as it would have
+ * without rota. By the thread that opened it. Suspends: yes, shortly.
+ * Cancel: it is closed all the same.
+ */
+ROTA_API void rota_signals_close(rota_signals *signals);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * Streams: connected TCP and Unix sockets with buffered reading.
+ *
+ *     rota_stream *s;
+ *     int rc = rota_open_connection("127.0.0.1", 8000, &s);
+ *     if (rc < 0)
+ *         return rc;
+ *     rota_str line;
+ *     rc = rota_stream_write(s, "hello\n", 6, NULL);
+ *     if (rc == 0)
+ *         rc = (int)rota_stream_readline(s, &line);
+ *     rota_stream_close(s);
+ *
+ * One task may read while another writes; a second reader, or writer, is told
+ * -EBUSY. Errors of the connection stay: once what had arrived is read, every
+ * read and write returns the same. What is written goes to the kernel, never
+ * to a buffer of rota's: a peer that does not read makes the writer wait.
+ *
+ * These calls are a task's; a pool thread reaches them through
+ * rota_from_thread_run.
+ */
+#ifndef ROTA_STREAM_H
+#define ROTA_STREAM_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "rota/export.h"
+#include "rota/str.h"
+
+typedef struct rota_stream rota_stream;
+
+/*
+ * Connects to a host (an address, "localhost", a name) and port, and stores
+ * an owned stream. The host's addresses are tried in turn, each as soon as
+ * the one before has failed or has not answered for 250 ms; the first that
+ * answers wins (RFC 8305). 0; -EINVAL, -ENOENT (no such host),
+ * -EAGAIN (the name server is silent), or what the first address failed by:
+ * -ECONNREFUSED, -ENETUNREACH, ... Suspends: yes. Cancel: nothing stays open.
+ */
+ROTA_API int rota_open_connection(const char *host, int port,
+                                  rota_stream **stream) ROTA_MUST;
+
+/* The same at the path of a Unix socket: also -ENAMETOOLONG, -EACCES. */
+ROTA_API int rota_open_unix_connection(const char *path,
+                                       rota_stream **stream) ROTA_MUST;
+
+/*
+ * Makes a stream of a connected socket, such as rota_accept gives, which it
+ * owns from then on. Sets TCP_NODELAY. 0; -ENOTSOCK, -EBADF; -ENOMEM (the
+ * descriptor is then still the caller's). Suspends: no.
+ */
+ROTA_API int rota_stream_new(int fd, rota_stream **stream) ROTA_MUST;
+
+/*
+ * Reads what is there, at most `size` bytes. Returns how many; 0 at the end
+ * (and for size 0). -EBUSY, -EBADF: the stream is being closed; -ECONNRESET
+ * and the like. Suspends: yes. Cancel: nothing is lost.
+ */
+ROTA_API ssize_t rota_stream_read(rota_stream *s, void *data,
+                                  size_t size) ROTA_MUST;
+
+/*
+ * Reads exactly `size` bytes: 0, or an error with `data` untouched and
+ * nothing taken: what has arrived is there for the next read. -ENODATA: the
+ * stream ends before; the others as rota_stream_read. `done` (may be NULL) is
+ * set to how many of the bytes had arrived. Suspends: yes. Cancel: nothing is
+ * lost.
+ */
+ROTA_API int rota_stream_readexactly(rota_stream *s, void *data, size_t size,
+                                     size_t *done) ROTA_MUST;
+
+/*
+ * Reads up to the end of the first occurrence of the `separator`, which is not
+ * empty. Returns the length, separator included; `out` is valid until the next
+ * call that reads. -EMSGSIZE: longer than the limit; -ENODATA: the stream
+ * ends before; on these and the other errors nothing is taken. Suspends: yes.
+ * Cancel: nothing is lost.
+ */
+ROTA_API ssize_t rota_stream_readuntil(rota_stream *s, rota_str separator,
+                                       rota_str *out) ROTA_MUST;
+
+/*
+ * Reads a line with its "\n", as rota_stream_readuntil, except that the
+ * stream's end ends a line too: the last may lack the "\n", and 0 means that
+ * there is none any more.
+ */
+ROTA_API ssize_t rota_stream_readline(rota_stream *s, rota_str *line) ROTA_MUST;
+
+/* The most bytes of what rota_stream_readuntil and _readline return; 64 KiB
+ * to begin with. Suspends: no. */
+ROTA_API void rota_stream_set_limit(rota_stream *s, size_t limit);
+
+/*
+ * Writes all of it: 0, or an error, and then `done` (may be NULL) is set to
+ * how many bytes went out before. -EPIPE: the peer reads no more, or after
+ * rota_stream_write_eof; -EBUSY, -EBADF, -ECONNRESET and the like. Suspends:
+ * yes, as long as the peer does not read. Cancel: `done` tells what was sent.
+ */
+ROTA_API int rota_stream_write(rota_stream *s, const void *data, size_t size,
+                               size_t *done) ROTA_MUST;
+
+/* Tells the peer that nothing more will be written; reading goes on. 0;
+ * -EBUSY: a task is writing; the connection's error. Suspends: no. */
+ROTA_API int rota_stream_write_eof(rota_stream *s) ROTA_MUST;
+
+/*
+ * Closes and frees the stream (NULL is nothing). Tasks parked on it return
+ * -EBADF, or their success when it came first, and are waited for. Suspends:
+ * yes, but not for the peer. Cancel: it is closed all the same.
+ */
+ROTA_API void rota_stream_close(rota_stream *s);
+
+/* The socket, for its options and names; it stays the stream's. */
+ROTA_API int rota_stream_fd(const rota_stream *s);
+
+#endif

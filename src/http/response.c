@@ -1,0 +1,340 @@
+/*
+ * Response heads are copied together from pieces that are mostly ready: no
+ * formatting but of the length.
+ */
+#include "http/response.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "http/conn.h"
+#include "rota/log.h"
+
+static const rota_str problem_type = {
+    "application/problem+json", sizeof "application/problem+json" - 1
+};
+
+enum {
+    HEAD_FIXED = 160, /* bytes of a head besides reason, type and fields */
+    CHUNK_HEAD = 20,  /* "ffffffffffffffff\r\n" */
+};
+
+rota_str http_reason(int status)
+{
+    switch (status) {
+    case 100: return ROTA_STR("Continue");
+    case 200: return ROTA_STR("OK");
+    case 201: return ROTA_STR("Created");
+    case 202: return ROTA_STR("Accepted");
+    case 204: return ROTA_STR("No Content");
+    case 206: return ROTA_STR("Partial Content");
+    case 301: return ROTA_STR("Moved Permanently");
+    case 302: return ROTA_STR("Found");
+    case 303: return ROTA_STR("See Other");
+    case 304: return ROTA_STR("Not Modified");
+    case 307: return ROTA_STR("Temporary Redirect");
+    case 308: return ROTA_STR("Permanent Redirect");
+    case 400: return ROTA_STR("Bad Request");
+    case 401: return ROTA_STR("Unauthorized");
+    case 403: return ROTA_STR("Forbidden");
+    case 404: return ROTA_STR("Not Found");
+    case 405: return ROTA_STR("Method Not Allowed");
+    case 406: return ROTA_STR("Not Acceptable");
+    case 408: return ROTA_STR("Request Timeout");
+    case 409: return ROTA_STR("Conflict");
+    case 410: return ROTA_STR("Gone");
+    case 412: return ROTA_STR("Precondition Failed");
+    case 413: return ROTA_STR("Content Too Large");
+    case 414: return ROTA_STR("URI Too Long");
+    case 415: return ROTA_STR("Unsupported Media Type");
+    case 416: return ROTA_STR("Range Not Satisfiable");
+    case 417: return ROTA_STR("Expectation Failed");
+    case 422: return ROTA_STR("Unprocessable Content");
+    case 429: return ROTA_STR("Too Many Requests");
+    case 431: return ROTA_STR("Request Header Fields Too Large");
+    case 500: return ROTA_STR("Internal Server Error");
+    case 501: return ROTA_STR("Not Implemented");
+    case 502: return ROTA_STR("Bad Gateway");
+    case 503: return ROTA_STR("Service Unavailable");
+    case 504: return ROTA_STR("Gateway Timeout");
+    case 505: return ROTA_STR("HTTP Version Not Supported");
+    default: return ROTA_STR("Unknown");
+    }
+}
+
+rota_str response_problem(char text[RESPONSE_PROBLEM], int status)
+{
+    int n = snprintf(text, RESPONSE_PROBLEM,
+                     "{\"type\":\"about:blank\",\"title\":\"%.*s\","
+                     "\"status\":%d}",
+                     ROTA_STR_ARG(http_reason(status)), status);
+    return (rota_str){ text, (size_t)n };
+}
+
+/* Appends to a place that has room. */
+static char *put(char *to, rota_str s)
+{
+    if (s.len)
+        memcpy(to, s.ptr, s.len);
+    return to + s.len;
+}
+
+static char *put_number(char *to, uint64_t n)
+{
+    char digits[20];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    while (count > 0)
+        *to++ = digits[--count];
+    return to;
+}
+
+static char *put_status(char *to, int status)
+{
+    if (status == 200)
+        return put(to, ROTA_STR("HTTP/1.1 200 OK\r\n"));
+    to = put(to, ROTA_STR("HTTP/1.1 "));
+    to = put_number(to, (uint64_t)status);
+    *to++ = ' ';
+    to = put(to, http_reason(status));
+    return put(to, ROTA_STR("\r\n"));
+}
+
+/* Says how long the body is, or how its end will be known. */
+static char *put_framing(char *to, struct http_request *r, int status)
+{
+    if (status == 204 || status < 200 || (status == 304 && r->left < 0))
+        return to;
+    if (r->left >= 0) {
+        to = put(to, ROTA_STR("Content-Length: "));
+        to = put_number(to, (uint64_t)r->left);
+        return put(to, ROTA_STR("\r\n"));
+    }
+    if (!r->chunked)
+        return to;
+    return put(to, ROTA_STR("Transfer-Encoding: chunked\r\n"));
+}
+
+static char *put_connection(char *to, const struct http_request *r)
+{
+    if (!r->keep_alive)
+        return put(to, ROTA_STR("Connection: close\r\n"));
+    if (r->head->minor == 0)
+        return put(to, ROTA_STR("Connection: keep-alive\r\n"));
+    return to;
+}
+
+/* Writes the head, with room for `more` bytes behind it, not committed: where
+ * they go; NULL when the connection is gone. */
+static char *put_head(struct http_request *r, int status, rota_str type,
+                      size_t more)
+{
+    struct http_conn *c = r->conn;
+    rota_str date = http_server_date(c->server);
+    char *start = conn_reserve(c, HEAD_FIXED + date.len + type.len +
+                                      r->fields.len + more);
+    if (!start)
+        return NULL;
+    char *to = put_status(start, status);
+    to = put(to, date);
+    if (type.len) {
+        to = put(to, ROTA_STR("Content-Type: "));
+        to = put(to, type);
+        to = put(to, ROTA_STR("\r\n"));
+    }
+    to = put_framing(to, r, status);
+    to = put_connection(to, r);
+    to = put(to, r->fields);
+    to = put(to, ROTA_STR("\r\n"));
+    buf_commit(&c->out, (size_t)(to - start));
+    return to;
+}
+
+/* May the connection go on after this response? */
+static bool may_keep(const struct http_request *r)
+{
+    const struct http_conn *c = r->conn;
+    const struct http_options *o = &c->server->options;
+    if (!r->head || !r->head->keep_alive || c->server->draining)
+        return false;
+    if (c->requests >= o->requests || c->server->loop->now - c->born > o->life)
+        return false;
+    /* The client may send the body it asked leave for, or not: nobody can
+     * tell what comes next. */
+    if (r->expects_continue || r->body_error)
+        return false;
+    return r->body_done || r->head->body == H1_BODY_CHUNKED ||
+           r->body_left <= o->drain_bytes;
+}
+
+static bool status_has_body(int status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
+
+static void prepare(struct http_request *r, int status, int64_t length)
+{
+    r->keep_alive = may_keep(r);
+    r->no_body = !status_has_body(status) ||
+                 (r->head && r->head->method == H1_HEAD);
+    r->left = length;
+    r->chunked = length < 0 && r->head && r->head->minor == 1;
+    if (length < 0 && !r->chunked && !r->no_body)
+        r->keep_alive = false;
+}
+
+/* Flushes by the loop, unless received() does it. */
+static void written(struct http_request *r, const char *bytes, size_t n)
+{
+    rota_ignore(conn_write(r->conn, bytes, n));
+}
+
+static void respond(struct http_request *r, int status, rota_str type,
+                    rota_str body)
+{
+    prepare(r, status, (int64_t)body.len);
+    r->answer = HTTP_ANSWERED;
+    if (put_head(r, status, type, r->no_body ? 0 : body.len))
+        written(r, body.ptr ? body.ptr : "", r->no_body ? 0 : body.len);
+}
+
+void response_refuse(struct http_request *r, int status, rota_str body)
+{
+    respond(r, status, problem_type, body);
+}
+
+static void respond_500(struct http_request *r)
+{
+    char text[RESPONSE_PROBLEM];
+    r->fields = (rota_str){ NULL, 0 };
+    r->bad_field = false;
+    respond(r, 500, problem_type, response_problem(text, 500));
+}
+
+void http_respond(struct http_request *r, int status, rota_str type,
+                  rota_str body)
+{
+    if (r->answer != HTTP_NOT_ANSWERED)
+        return;
+    if (r->bad_field)
+        respond_500(r);
+    else
+        respond(r, status, type, body);
+}
+
+void http_begin(struct http_request *r, int status, rota_str type,
+                int64_t length)
+{
+    if (r->answer != HTTP_NOT_ANSWERED)
+        return;
+    if (r->bad_field) {
+        respond_500(r);
+        return;
+    }
+    prepare(r, status, length);
+    r->answer = HTTP_STREAMING;
+    if (put_head(r, status, type, 0))
+        written(r, "", 0);
+}
+
+static int write_chunk(struct http_request *r, const void *bytes, size_t n)
+{
+    char *to = conn_reserve(r->conn, n + CHUNK_HEAD + 2);
+    if (!to)
+        return -EPIPE;
+    int head = snprintf(to, CHUNK_HEAD, "%zx\r\n", n);
+    memcpy(to + head, bytes, n);
+    memcpy(to + head + n, "\r\n", 2);
+    buf_commit(&r->conn->out, (size_t)head + n + 2);
+    return conn_write(r->conn, "", 0);
+}
+
+int http_write(struct http_request *r, const void *bytes, size_t n)
+{
+    if (r->answer != HTTP_STREAMING)
+        return -EPIPE;
+    if (r->left >= 0 && (uint64_t)r->left < n)
+        return -EOVERFLOW;
+    if (r->left >= 0)
+        r->left -= (int64_t)n;
+    if (n == 0 || r->no_body)
+        return 0;
+    int rc = r->chunked ? write_chunk(r, bytes, n)
+                        : conn_write(r->conn, bytes, n);
+    return rc < 0 ? rc : conn_wait_room(r->conn);
+}
+
+void response_end(struct http_request *r)
+{
+    if (r->answer == HTTP_NOT_ANSWERED)
+        respond_500(r);
+    if (r->answer != HTTP_STREAMING || r->no_body)
+        return;
+    if (r->left > 0) {
+        rota_log(ROTA_LOG_ERROR,
+                 "a response ended %lld bytes short of its Content-Length",
+                 (long long)r->left);
+        conn_abort(r->conn);
+    } else if (r->chunked) {
+        written(r, "0\r\n\r\n", 5);
+    }
+    r->answer = HTTP_ANSWERED;
+}
+
+static bool name_good(rota_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char ch = (unsigned char)name.ptr[i];
+        bool alnum = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
+                     (ch >= 'A' && ch <= 'Z');
+        if (!alnum && (ch == 0 || !strchr("!#$%&'*+-.^_`|~", ch)))
+            return false;
+    }
+    return name.len > 0;
+}
+
+static bool value_good(rota_str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char ch = (unsigned char)value.ptr[i];
+        if ((ch < ' ' && ch != '\t') || ch == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* Those that say how the message is framed are written here alone. */
+static bool is_framing(rota_str name)
+{
+    static const char *const names[] = { "content-length", "transfer-encoding",
+                                         "connection", "date" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (name.len == strlen(names[i]) &&
+            strncasecmp(name.ptr, names[i], name.len) == 0)
+            return true;
+    return false;
+}
+
+void http_add_header(struct http_request *r, rota_str name, rota_str value)
+{
+    if (!name_good(name) || !value_good(value) || is_framing(name)) {
+        rota_log(ROTA_LOG_ERROR, "a handler set a header that cannot be sent");
+        r->bad_field = true;
+        return;
+    }
+    size_t size = r->fields.len + name.len + value.len + 4;
+    char *lines = rota_arena_grow(&r->arena, (char *)r->fields.ptr,
+                                  r->fields.len, size);
+    if (!lines) {
+        r->bad_field = true;
+        return;
+    }
+    char *to = put(lines + r->fields.len, name);
+    to = put(to, ROTA_STR(": "));
+    to = put(to, value);
+    put(to, ROTA_STR("\r\n"));
+    r->fields = (rota_str){ lines, size };
+}

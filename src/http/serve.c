@@ -1,0 +1,117 @@
+/*
+ * The coroutine of a connection: takes one head after the other from what has
+ * come, and runs the handler for each. All requests that came together are
+ * answered here in a row; their responses gather in the output and leave in
+ * one write.
+ */
+#include "http/serve.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "http/request.h"
+#include "http/response.h"
+
+/* Moves the head out of the scratch, with just the header lines it has, and
+ * its bytes out of the input: what follows may suspend. */
+static int copy_head(struct http_request *r, const char *bytes, size_t len)
+{
+    const struct h1_head *scratch = &r->conn->server->head;
+    size_t size = offsetof(struct h1_head, headers) +
+                  scratch->count * sizeof scratch->headers[0];
+    struct h1_head *head = rota_arena_alloc(&r->arena, size);
+    char *copy = rota_arena_alloc(&r->arena, len);
+    if (!head || !copy)
+        return -ENOMEM;
+    memcpy(head, scratch, size);
+    memcpy(copy, bytes, len);
+    r->head = head;
+    r->bytes = copy;
+    return 0;
+}
+
+static int begin(struct http_request *r, struct http_conn *c, size_t len)
+{
+    *r = (struct http_request){ .conn = c, .arena = r->arena };
+    int rc = copy_head(r, conn_input(c).ptr, len);
+    if (rc < 0)
+        return rc;
+    conn_take(c, len);
+    c->scanned = 0;
+    c->head_since = 0;
+    c->requests++;
+    r->body_done = r->head->body == H1_BODY_NONE;
+    r->body_left = r->head->content_length;
+    r->expects_continue = r->head->expect_continue && !r->body_done;
+    h1_chunks_init(&r->chunks);
+    return 0;
+}
+
+/* Reads what the handler left of the body, as far as that is worth more than
+ * a new connection; else the connection ends here. */
+static void skip_body(struct http_request *r)
+{
+    rota_str piece;
+    ssize_t n = 1;
+    uint64_t most = r->body_taken + r->conn->server->options.drain_bytes;
+    while (r->keep_alive && n > 0 && r->body_taken <= most)
+        n = http_body_next(r, &piece);
+    if (!r->body_done)
+        r->keep_alive = false;
+}
+
+static void end(struct http_request *r)
+{
+    http_timed_out(r);
+    response_end(r);
+    skip_body(r);
+    if (!r->keep_alive && !r->conn->broken)
+        conn_begin_close(r->conn);
+    rota_arena_fini(&r->arena);
+}
+
+/* Answers the next request; false when there is none, or no next one. */
+static bool serve_next(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+    rota_str in = conn_input(c);
+    if (c->last || c->broken || in.len == 0)
+        return false;
+    int len = h1_parse_head(in.ptr, in.len, &c->scanned, &s->options.head,
+                            &s->head);
+    if (len <= 0) {
+        if (len < 0)
+            refuse(c, len == -405 ? 501 : -len);
+        return false;
+    }
+    char first[CONN_ARENA];
+    struct http_request r;
+    rota_arena_init(&r.arena, first, sizeof first);
+    if (begin(&r, c, (size_t)len) < 0) {
+        rota_arena_fini(&r.arena);
+        refuse(c, 503);
+        return false;
+    }
+    s->handler(&r, s->arg);
+    end(&r);
+    return true;
+}
+
+int serve(void *arg)
+{
+    struct http_conn *c = arg;
+    c->task = rota_current_task();
+    while (serve_next(c))
+        ;
+    conn_served(c);
+    return 0;
+}
+
+void refuse(struct http_conn *c, int status)
+{
+    char text[RESPONSE_PROBLEM];
+    rota_str body = response_problem(text, status);
+    struct http_request r = { .conn = c };
+    response_refuse(&r, status, body);
+    conn_begin_close(c);
+}

@@ -1,0 +1,118 @@
+/*
+ * Listening, accepting and connecting, on plain descriptors.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include "io/net.h"
+#include "io/wait.h"
+#include "rota/task.h"
+#include "rota/time.h"
+
+/* Records the sentence for whoever reads the task's outcome. */
+static int told(int rc, const char *err)
+{
+    return rc < 0 && rc != -ECANCELED && task_current()
+               ? rota_fail(rc, "%s", err)
+               : rc;
+}
+
+int rota_listen(const char *host, int port, const rota_listen_options *options)
+{
+    char err[NET_ERROR_TEXT] = "";
+    return told(net_listen(host, port, options, err, sizeof err), err);
+}
+
+int rota_listen_unix(const char *path, const rota_listen_options *options)
+{
+    char err[NET_ERROR_TEXT] = "";
+    return told(net_listen_unix(path, options, err, sizeof err), err);
+}
+
+/* accept(2): these are errors of one connection, not of the listener. */
+static bool is_of_connection(int error)
+{
+    switch (error) {
+    case ECONNABORTED:
+    case EINTR:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return true;
+    default: return false;
+    }
+}
+
+static int try_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    socklen_t room = len ? *len : 0;
+    int rc;
+    do {
+        if (len)
+            *len = room;
+        rc = accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (rc < 0 && is_of_connection(errno));
+    return rc < 0 ? -errno : rc;
+}
+
+/* Between the word that one is there and taking it, another process may have
+ * taken it: an accept that blocks would stop the loop. */
+static int make_nonblocking(int fd)
+{
+    int mode = fcntl(fd, F_GETFL);
+    if (mode < 0)
+        return -errno;
+    if (!(mode & O_NONBLOCK) && fcntl(fd, F_SETFL, mode | O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
+}
+
+int rota_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    struct io_call c;
+    int rc = io_begin(&c, fd);
+    if (rc < 0)
+        return rc;
+    rc = make_nonblocking(fd);
+    if (rc == 0)
+        rc = try_accept(fd, addr, len);
+    while (rc == -EAGAIN) {
+        rc = io_await_events(&c, POLLIN);
+        if (rc >= 0)
+            rc = try_accept(fd, addr, len);
+    }
+    return io_end(&c, rc);
+}
+
+/* A Unix socket whose listener's queue is full says EAGAIN, and nothing tells
+ * when it has room again. */
+static int pause_for_room(rota_dur *pause)
+{
+    rota_dur most = rota_ms(50);
+    int rc = rota_sleep(*pause);
+    *pause = *pause * 2 < most ? *pause * 2 : most;
+    return rc;
+}
+
+int rota_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct io_call c;
+    int rc = io_begin(&c, fd);
+    if (rc < 0)
+        return rc;
+    rota_dur pause = rota_ms(1);
+    c.op.kind = OP_CONNECT;
+    c.op.data = (void *)addr;
+    c.op.size = len;
+    rc = io_await(&c);
+    while (rc == -EAGAIN && addr->sa_family == AF_UNIX) {
+        rc = pause_for_room(&pause);
+        if (rc == 0)
+            rc = io_await(&c);
+    }
+    return io_end(&c, rc);
+}

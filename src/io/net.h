@@ -1,0 +1,69 @@
+/*
+ * Addresses and listening sockets, as the server and the public calls need
+ * them: every error comes with one sentence that says what to do about it.
+ */
+#ifndef IO_NET_H
+#define IO_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "rota/export.h"
+#include "rota/net.h"
+
+enum {
+    NET_BACKLOG = 4096, /* connections that wait for accept, unless asked */
+    NET_PORT_MOST = 65535,
+    NET_NAME = 128,      /* bytes of a name: "unix:" and the longest path */
+    NET_ADDRESSES = 8,   /* of one host that are tried */
+    NET_ERROR_TEXT = 320 /* bytes that hold any of the sentences */
+};
+
+struct net_address {
+    socklen_t len;
+    struct sockaddr_storage addr;
+};
+
+/*
+ * Finds the addresses of a host: "127.0.0.1", "::1", "[::1]", "localhost", a
+ * name; NULL, "" and "*" stand for all of this machine (to listen). Writes at
+ * most `most` to `out`. Returns how many; -EINVAL: the port is none, or the
+ * name cannot be one; -ENOENT: no such host; -EAGAIN: the name server did not
+ * answer; -ENOMEM; what the system says. `err` gets the sentence.
+ * Suspends: for a name, in a task (getaddrinfo on a pool thread); outside of
+ * one it blocks. Cancel: nothing is lost.
+ */
+int net_resolve(const char *host, int port, struct net_address *out, int most,
+                char *err, size_t err_size) ROTA_INTERNAL(net_resolve);
+
+/*
+ * Opens a non-blocking CLOEXEC socket that listens at host (as net_resolve;
+ * a name's first address that works) and port (0: any free one). SO_REUSEADDR
+ * is always set; "::" and "*" take IPv4 too. Options may be NULL. Returns the
+ * descriptor, or a negative errno with the sentence in `err`: -EADDRINUSE,
+ * -EACCES, -EADDRNOTAVAIL, and those of net_resolve. Suspends: as net_resolve.
+ */
+int net_listen(const char *host, int port, const rota_listen_options *options,
+               char *err, size_t err_size) ROTA_INTERNAL(net_listen);
+
+/*
+ * The same at the path of a Unix socket. A socket that nobody listens at any
+ * more is replaced; one in use, or any other file, is -EADDRINUSE.
+ * Suspends: no.
+ */
+int net_listen_unix(const char *path, const rota_listen_options *options,
+                    char *err, size_t err_size) ROTA_INTERNAL(net_listen_unix);
+
+/* Fills a Unix socket's address: 0, -EINVAL, -ENAMETOOLONG. */
+int net_unix_address(const char *path, struct net_address *out);
+
+/* An address as text: "127.0.0.1:80", "[::1]:80", "unix:/run/x", "unix:". */
+void net_format(const struct sockaddr *addr, socklen_t len, char name[NET_NAME])
+    ROTA_INTERNAL(net_format);
+
+/* The name of a socket's own end, and of the other: 0 or a negative errno. */
+int net_local_name(int fd, char name[NET_NAME]) ROTA_INTERNAL(net_local_name);
+int net_peer_name(int fd, char name[NET_NAME]) ROTA_INTERNAL(net_peer_name);
+
+#endif

@@ -1,0 +1,313 @@
+/*
+ * Streams. All that a read has got and not yet returned is in the stream's
+ * buffer, so a read that is cancelled, or ends early, has nothing to undo.
+ */
+#include "rota/stream.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "base/misuse.h"
+#include "io/wait.h"
+
+enum {
+    CHUNK = 16384,           /* bytes received into the buffer at once */
+    LIMIT = 65536,           /* of readuntil, unless set */
+    SEND_MOST = 1 << 30,     /* bytes of one send: results are ints */
+    DIRECT_FROM = CHUNK / 4, /* reads of this size go past the buffer */
+};
+
+struct rota_stream {
+    int fd;
+    size_t limit;
+
+    struct buf in;
+    bool reading;   /* a task is in a call that reads */
+    bool ended;     /* the peer writes no more */
+    int read_error; /* negative: what every read returns once `in` is empty */
+
+    bool writing;
+    int write_error;
+};
+
+int rota_stream_new(int fd, rota_stream **stream)
+{
+    int family, on = 1;
+    socklen_t size = sizeof family;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
+        return -errno;
+    struct rota_stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->fd = fd;
+    s->limit = LIMIT;
+    /* Fails where it means nothing, and then nothing is amiss. */
+    if (family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    *stream = s;
+    return 0;
+}
+
+int rota_stream_fd(const rota_stream *s)
+{
+    return s->fd;
+}
+
+void rota_stream_set_limit(rota_stream *s, size_t limit)
+{
+    s->limit = limit < INT_MAX ? limit : INT_MAX;
+}
+
+static int begin_reading(struct rota_stream *s, struct io_call *c)
+{
+    int rc = io_begin(c, s->fd);
+    if (rc < 0)
+        return rc;
+    if (s->reading)
+        return io_end(c, -EBUSY);
+    s->reading = true;
+    return 0;
+}
+
+/* Ends the call. Nothing of the stream may be touched after it. */
+static int end_reading(struct rota_stream *s, struct io_call *c, int rc)
+{
+    s->reading = false;
+    return io_end(c, rc);
+}
+
+static bool is_of_call(int rc)
+{
+    return rc == -ECANCELED || rc == -EBADF || rc == -ENOMEM || rc == -EBUSY;
+}
+
+/* Notes what a receive told: its result, which is an error, the end, or
+ * bytes; once the connection has failed, always that error. */
+static int note_received(struct rota_stream *s, int rc)
+{
+    bool over = rc <= 0 && !is_of_call(rc);
+    /* A send that met the failure first took the error from the socket. */
+    if (over && s->write_error && s->write_error != -EPIPE)
+        rc = s->write_error;
+    if (over && rc == 0) {
+        s->ended = true;
+    } else if (over) {
+        s->read_error = rc;
+        if (!s->write_error)
+            s->write_error = rc;
+    }
+    return rc;
+}
+
+/* Receives into `data`: bytes, 0 at the end, or an error. */
+static int receive(struct rota_stream *s, struct io_call *c, void *data,
+                   size_t size)
+{
+    if (s->read_error || s->ended)
+        return s->read_error;
+    c->op.kind = OP_RECV;
+    c->op.data = data;
+    c->op.size = size;
+    return note_received(s, io_await(c));
+}
+
+/* Receives into the buffer, at its back. */
+static int fill(struct rota_stream *s, struct io_call *c)
+{
+    char *room = buf_reserve(&s->in, CHUNK);
+    if (!room)
+        return -ENOMEM;
+    int rc = receive(s, c, room, CHUNK);
+    if (rc > 0)
+        buf_commit(&s->in, (size_t)rc);
+    return rc;
+}
+
+static size_t take(struct rota_stream *s, void *data, size_t size)
+{
+    size_t n = buf_len(&s->in) < size ? buf_len(&s->in) : size;
+    if (n > 0) {
+        memcpy(data, buf_head(&s->in), n);
+        buf_take(&s->in, n);
+    }
+    return n;
+}
+
+ssize_t rota_stream_read(rota_stream *s, void *data, size_t size)
+{
+    struct io_call c;
+    int rc = begin_reading(s, &c);
+    if (rc < 0)
+        return rc;
+    if (size > INT_MAX)
+        size = INT_MAX; /* "at most" holds still */
+    if (size > 0 && buf_len(&s->in) == 0) {
+        if (size >= DIRECT_FROM)
+            return end_reading(s, &c, receive(s, &c, data, size));
+        rc = fill(s, &c);
+    }
+    if (rc >= 0)
+        rc = (int)take(s, data, size);
+    return end_reading(s, &c, rc);
+}
+
+int rota_stream_readexactly(rota_stream *s, void *data, size_t size,
+                            size_t *done)
+{
+    struct io_call c;
+    int rc = begin_reading(s, &c);
+    if (rc < 0)
+        return rc;
+    while (rc >= 0 && buf_len(&s->in) < size) {
+        rc = fill(s, &c);
+        if (rc == 0)
+            rc = -ENODATA;
+    }
+    if (done)
+        *done = buf_len(&s->in) < size ? buf_len(&s->in) : size;
+    if (rc >= 0) {
+        take(s, data, size);
+        rc = 0;
+    }
+    return end_reading(s, &c, rc);
+}
+
+/* Where `what` ends in the buffer, looking from the offset `from`; 0: it is
+ * not there. */
+static size_t find(struct rota_stream *s, rota_str what, size_t from)
+{
+    size_t len = buf_len(&s->in);
+    if (len < from + what.len)
+        return 0;
+    const char *head = buf_head(&s->in);
+    const char *at = memmem(head + from, len - from, what.ptr, what.len);
+    return at ? (size_t)(at - head) + what.len : 0;
+}
+
+/* Fills the buffer until the separator is in it: its end there; 0 at the
+ * end of the stream; or an error. */
+static ssize_t seek(struct rota_stream *s, struct io_call *c,
+                    rota_str separator)
+{
+    size_t seen = 0;
+    for (;;) {
+        size_t end = find(s, separator, seen);
+        size_t len = buf_len(&s->in);
+        if (end > s->limit || (end == 0 && len >= s->limit))
+            return -EMSGSIZE;
+        if (end > 0)
+            return (ssize_t)end;
+        /* It may have begun in what was seen. */
+        seen = len >= separator.len ? len - separator.len + 1 : 0;
+        int rc = fill(s, c);
+        if (rc <= 0)
+            return rc;
+    }
+}
+
+static void hand_out(struct rota_stream *s, size_t len, rota_str *out)
+{
+    *out = (rota_str){ len ? buf_head(&s->in) : "", len };
+    if (len)
+        buf_take(&s->in, len); /* it stands until the next fill */
+}
+
+ssize_t rota_stream_readuntil(rota_stream *s, rota_str separator, rota_str *out)
+{
+    if (separator.len == 0)
+        return -EINVAL;
+    struct io_call c;
+    int rc = begin_reading(s, &c);
+    if (rc < 0)
+        return rc;
+    ssize_t len = seek(s, &c, separator);
+    if (len == 0)
+        len = -ENODATA;
+    if (len > 0)
+        hand_out(s, (size_t)len, out);
+    return end_reading(s, &c, (int)len);
+}
+
+ssize_t rota_stream_readline(rota_stream *s, rota_str *line)
+{
+    struct io_call c;
+    int rc = begin_reading(s, &c);
+    if (rc < 0)
+        return rc;
+    ssize_t len = seek(s, &c, ROTA_STR("\n"));
+    if (len == 0)
+        len = (ssize_t)buf_len(&s->in); /* the last one */
+    if (len >= 0)
+        hand_out(s, (size_t)len, line);
+    return end_reading(s, &c, (int)len);
+}
+
+/* Sends, piece by piece when it is very long; *done counts. */
+static int send_all(struct rota_stream *s, struct io_call *c, const char *data,
+                    size_t size, size_t *done)
+{
+    int rc = s->write_error;
+    while (rc >= 0 && *done < size) {
+        size_t left = size - *done;
+        c->op.kind = OP_SEND;
+        c->op.data = (void *)(data + *done);
+        c->op.size = left < SEND_MOST ? left : SEND_MOST;
+        c->op.sent = 0;
+        rc = io_await(c);
+        *done += rc < 0 ? c->op.sent : (size_t)rc;
+    }
+    if (rc < 0 && !is_of_call(rc))
+        s->write_error = rc;
+    return rc < 0 ? rc : 0;
+}
+
+int rota_stream_write(rota_stream *s, const void *data, size_t size,
+                      size_t *done)
+{
+    struct io_call c;
+    size_t sent = 0;
+    int rc = io_begin(&c, s->fd);
+    if (rc == 0 && s->writing)
+        rc = io_end(&c, -EBUSY);
+    if (rc == 0) {
+        s->writing = true;
+        rc = send_all(s, &c, data, size, &sent);
+        s->writing = false;
+        rc = io_end(&c, rc);
+    }
+    if (done)
+        *done = sent;
+    return rc;
+}
+
+int rota_stream_write_eof(rota_stream *s)
+{
+    if (s->writing)
+        return -EBUSY;
+    if (s->write_error)
+        return s->write_error == -EPIPE ? 0 : s->write_error;
+    if (shutdown(s->fd, SHUT_WR) < 0 && errno != ENOTCONN)
+        return -errno;
+    s->write_error = -EPIPE;
+    return 0;
+}
+
+void rota_stream_close(rota_stream *s)
+{
+    if (!s)
+        return;
+    struct rota_task *t = task_current();
+    if (!t) {
+        rota_ignore(misuse(-EPERM, "rota_stream_close outside of a task"));
+        return;
+    }
+    /* When this returns, every call on the stream has ended. */
+    rota_ignore(io_close(t, s->fd));
+    buf_fini(&s->in);
+    free(s);
+}

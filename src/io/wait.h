@@ -1,0 +1,63 @@
+/*
+ * A call on a descriptor, from its begin to its end. While it lasts, the
+ * descriptor is known to be in use: closing claims the calls on it, waits
+ * until every one of them has ended, and only then gives the number back. So
+ * no call can ever meet another file under its number, and no memory that a
+ * caller passed in is touched once its call has returned.
+ *
+ *     struct io_call c;
+ *     int rc = io_begin(&c, fd);
+ *     if (rc < 0)
+ *         return rc;
+ *     c.op.kind = OP_RECV; ...
+ *     rc = io_await(&c);
+ *     return io_end(&c, rc);
+ */
+#ifndef IO_WAIT_H
+#define IO_WAIT_H
+
+#include "base/list.h"
+#include "loop/op.h"
+#include "task/task.h"
+
+struct io_closing;
+
+struct io_call {
+    struct op op; /* what to await: kind and arguments are the caller's */
+    struct rota_task *task;
+    struct clause clause;
+    struct list link;           /* among this thread's calls */
+    struct io_closing *closing; /* who waits for the end; NULL: nobody */
+};
+
+/* Begins a suspending call of the running task: 0, and io_end must follow;
+ * -EPERM, -ECANCELED, -EBADF: the descriptor is being closed, or is none. */
+int io_begin(struct io_call *c, int fd);
+
+/*
+ * Submits c->op and parks the task until its terminal completion. Returns its
+ * result; -ECANCELED when the task was cancelled before there was any, -EBADF
+ * when the descriptor was closed (c->op.sent tells of a send, each time); or
+ * what op_submit says. May be called again.
+ */
+int io_await(struct io_call *c);
+
+/* Waits for `events` on the descriptor: those that hold, or as io_await. */
+int io_await_events(struct io_call *c, short events);
+
+/* Ends the call; returns `rc`, every now and then after a yield. */
+int io_end(struct io_call *c, int rc);
+
+/*
+ * Claims all calls on `fd`, which then return -EBADF or what they have got,
+ * waits for their ends, and closes it. Not ended by cancellation. Returns
+ * close(2)'s result; -EBADF: none, or another task closes it.
+ */
+int io_close(struct rota_task *t, int fd);
+
+/* Keeps SIGPIPE from this thread until the same number of releases; the last
+ * one leaves no trace of a signal that a write raised meanwhile. */
+void io_hold_sigpipe(void);
+void io_release_sigpipe(void);
+
+#endif

@@ -1,0 +1,256 @@
+/*
+ * The program around an application: command line, start, signals, end.
+ * Whatever goes wrong before the first request is one line on stderr.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/net.h"
+#include "rota.h"
+#include "rota/signal.h"
+#include "task/task.h"
+#include "web/app.h"
+
+enum { ERROR_LINE = 512 };
+
+struct program {
+    const rota_app *config;
+    const char *name;
+    const char *host;
+    int port;
+    bool listening; /* what fails from here on was said already */
+};
+
+static void complain(const struct program *p, const char *what)
+{
+    fprintf(stderr, "%s: %s\n", p->name, what);
+}
+
+/* ------------------------------------------------------------ command line */
+
+static void print_help(const struct program *p)
+{
+    const rota_app *app = p->config;
+    printf("usage: %s [options]\n\n", p->name);
+    printf("  --host ADDRESS   where to listen (%s)\n", p->host);
+    printf("  --port NUMBER    0 takes any free one (%d)\n", p->port);
+    for (size_t i = 0; i < ROTA_FLAGS_MOST && app->flags[i].name; i++) {
+        const rota_flag *f = &app->flags[i];
+        int n = printf("  --%s %s", f->name, f->value ? f->value : "VALUE");
+        printf("%*s%s (%s)\n", n < 19 ? 19 - n : 1, "", f->help,
+               *f->store ? *f->store : "none");
+    }
+    printf("  --help           this text\n");
+}
+
+static int set_port(struct program *p, const char *value)
+{
+    char *end;
+    long port = strtol(value, &end, 10);
+    if (*value == '\0' || *end != '\0' || port < 0 || port > 65535)
+        return -EINVAL;
+    p->port = (int)port;
+    return 0;
+}
+
+/* Takes one option: 0, -ENOENT (there is none of this name), -EINVAL. */
+static int set_option(struct program *p, const char *name, const char *value)
+{
+    const rota_app *app = p->config;
+    if (strcmp(name, "port") == 0)
+        return set_port(p, value);
+    if (strcmp(name, "host") == 0) {
+        p->host = value;
+        return 0;
+    }
+    for (size_t i = 0; i < ROTA_FLAGS_MOST && app->flags[i].name; i++)
+        if (strcmp(name, app->flags[i].name) == 0) {
+            *app->flags[i].store = value;
+            return 0;
+        }
+    return -ENOENT;
+}
+
+/* Splits "--name=value" and "--name value"; *i moves on. NULL: no value. */
+static const char *option_value(int argc, char **argv, int *i, char *name,
+                                size_t size)
+{
+    const char *arg = argv[*i] + 2;
+    const char *equals = strchr(arg, '=');
+    size_t len = equals ? (size_t)(equals - arg) : strlen(arg);
+    snprintf(name, size, "%.*s", (int)len, arg);
+    if (equals)
+        return equals + 1;
+    return *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+/* 0: go on; 1: all was said; -EINVAL: complained. */
+static int read_options(struct program *p, int argc, char **argv)
+{
+    char name[64], line[ERROR_LINE];
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help(p);
+            return 1;
+        }
+        int rc = -ENOENT;
+        const char *value = NULL;
+        if (strncmp(argv[i], "--", 2) == 0) {
+            value = option_value(argc, argv, &i, name, sizeof name);
+            rc = set_option(p, name, value ? value : "");
+        }
+        if (rc == 0 && value)
+            continue;
+        if (rc == -ENOENT)
+            snprintf(line, sizeof line, "unknown option %s: see --help",
+                     argv[i]);
+        else if (!value)
+            snprintf(line, sizeof line, "--%s needs a value: see --help",
+                     name);
+        else
+            snprintf(line, sizeof line,
+                     "--%s %s: must be a number from 0 to 65535", name, value);
+        complain(p, line);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ serving */
+
+struct watcher {
+    struct http_server *server;
+    rota_signals *signals;
+};
+
+/* The first signal begins the drain, the second ends it. */
+static ROTA_ASYNC(watch_signals, (struct watcher *, w))
+{
+    for (;;) {
+        int sig = rota_signal_next(w->signals);
+        if (sig < 0)
+            return sig;
+        if (!w->server->draining)
+            rota_log(ROTA_LOG_INFO,
+                     "%s: answering what has been asked, then ending (again: "
+                     "at once)",
+                     strsignal(sig));
+        http_server_drain(w->server);
+    }
+}
+
+static int open_signals(rota_signals **out)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return rota_signals_open(&set, out);
+}
+
+static int serve_until_signal(struct app *app, rota_signals *signals)
+{
+    struct watcher w = { &app->server, signals };
+    rota_task *watching = rota_create_task(watch_signals, &w);
+    if (!watching) {
+        http_server_drain(&app->server);
+        return -ENOMEM;
+    }
+    int rc = http_server_run(&app->server);
+    rota_task_cancel(watching, "the server has ended");
+    rota_ignore(rota_await(watching));
+    return rc;
+}
+
+static void say_listening(const struct program *p, int fd)
+{
+    char name[NET_NAME] = "?";
+    rota_ignore(net_local_name(fd, name));
+    printf("%s: listening on http://%s (backend %s)\n",
+           p->config->title ? p->config->title : p->name, name,
+           rota_backend_name());
+    fflush(stdout);
+}
+
+/* With the application started: listens, serves, stops it. */
+static int serve_app(struct program *p, struct app *app)
+{
+    char err[ERROR_LINE] = "";
+    rota_listen_options o = { .reuse_port = false };
+    int fd = net_listen(p->host, p->port, &o, err, sizeof err);
+    if (fd < 0) {
+        complain(p, err[0] ? err : rota_strerror(fd));
+        return fd;
+    }
+    struct http_options options = HTTP_OPTIONS_DEFAULT;
+    if (p->config->drain_timeout > 0)
+        options.drain_timeout = rota_seconds(p->config->drain_timeout);
+    http_server_init(&app->server, fd, &options, app_answer, app);
+    rota_signals *signals;
+    int rc = open_signals(&signals);
+    if (rc < 0) {
+        complain(p, rota_strerror(rc));
+        return rc;
+    }
+    say_listening(p, fd);
+    rc = serve_until_signal(app, signals);
+    rota_signals_close(signals);
+    return rc;
+}
+
+static int start_app(struct program *p)
+{
+    const rota_app *config = p->config;
+    int rc = config->start ? config->start(config->state) : 0;
+    if (rc < 0) {
+        const char *text = task_failure_text(rota_current_task());
+        complain(p, text ? text : rota_strerror(rc));
+    }
+    return rc;
+}
+
+static int run_program(void *arg)
+{
+    struct program *p = arg;
+    char err[ERROR_LINE] = "";
+    struct app *app = malloc(sizeof *app);
+    if (!app)
+        return -ENOMEM;
+    int rc = app_init(app, p->config, err, sizeof err);
+    if (rc < 0)
+        complain(p, err[0] ? err : rota_strerror(rc));
+    if (rc == 0)
+        rc = start_app(p);
+    if (rc >= 0) {
+        rc = serve_app(p, app);
+        if (p->config->stop)
+            p->config->stop(p->config->state);
+    }
+    app_fini(app);
+    free(app);
+    return rc;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+int rota_app_run(int argc, char **argv, const rota_app *app)
+{
+    struct program p = {
+        .config = app,
+        .name = argc > 0 ? base_name(argv[0]) : "rota",
+        .host = app->host ? app->host : "127.0.0.1",
+        .port = app->port ? app->port : 8000,
+    };
+    int rc = read_options(&p, argc, argv);
+    if (rc != 0)
+        return rc < 0;
+    rota_run_options o = { .threads = app->threads };
+    return rota_run(run_program, &p, &o) < 0;
+}

@@ -1,0 +1,378 @@
+/* Files: limits, odd files, changes meanwhile; the loop is never blocked.
+ * PITFALLS 25, 34. */
+#include "pair.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static char folder[64];
+
+static const char *path_of(const char *name)
+{
+    static char path[2][128];
+    static int turn;
+    turn ^= 1;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    return path[turn];
+}
+
+static void remove_folder(void)
+{
+    static const char *const names[] = { "a", "b", "fifo", "sub" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        remove(path_of(names[i]));
+    rmdir(folder);
+}
+
+/* Runs `fn` with an empty folder. */
+static void run_in_folder(rota_fn *fn)
+{
+    snprintf(folder, sizeof folder, "/tmp/rota-file-XXXXXX");
+    CHECK(mkdtemp(folder) != NULL);
+    atexit(remove_folder);
+    run_clean(fn);
+    remove_folder();
+}
+
+static int round_trip(void *arg)
+{
+    (void)arg;
+    rota_arena a;
+    char first[256];
+    rota_str out = { "untouched", 9 };
+    rota_arena_init(&a, first, sizeof first);
+    CHECK_INT(rota_write_file(path_of("a"), "hello", 5, 0640), 0);
+    struct stat st;
+    CHECK_INT(stat(path_of("a"), &st), 0);
+    CHECK_INT(st.st_mode & 0777, 0640);
+    CHECK_INT(rota_read_file(path_of("a"), &a, 5, &out), 0);
+    CHECK(rota_str_eq(out, ROTA_STR("hello")));
+    CHECK_INT(out.ptr[5], 0);
+    CHECK_INT(rota_write_file(path_of("a"), "", 0, 0640), 0);
+    CHECK_INT(rota_read_file(path_of("a"), &a, 5, &out), 0);
+    CHECK_INT(out.len, 0);
+    CHECK_INT(out.ptr[0], 0);
+    out = ROTA_STR("untouched");
+    CHECK_INT(rota_read_file(path_of("none"), &a, 5, &out), -ENOENT);
+    CHECK_INT(rota_read_file(folder, &a, 5, &out), -EISDIR);
+    CHECK_INT(rota_read_file_fd(-1, &a, 5, &out), -EBADF);
+    CHECK_INT(rota_write_file(folder, "x", 1, 0600), -EISDIR);
+    CHECK_INT(rota_write_file(path_of("no/such"), "x", 1, 0600), -ENOENT);
+    CHECK(rota_str_eq(out, ROTA_STR("untouched")));
+    rota_arena_fini(&a);
+    return 0;
+}
+
+TEST("a whole file is written and read; what is none says why")
+{
+    umask(0);
+    run_in_folder(round_trip);
+}
+
+static int limits(void *arg)
+{
+    (void)arg;
+    rota_arena a;
+    rota_str out;
+    rota_arena_init(&a, NULL, 0);
+    static char data[100000];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (char)(i * 31);
+    CHECK_INT(rota_write_file(path_of("a"), data, sizeof data, 0600), 0);
+    CHECK_INT(rota_read_file(path_of("a"), &a, sizeof data, &out), 0);
+    CHECK_INT(out.len, sizeof data);
+    CHECK(memcmp(out.ptr, data, sizeof data) == 0);
+    CHECK_INT(rota_read_file(path_of("a"), &a, sizeof data - 1, &out), -EFBIG);
+    CHECK_INT(rota_read_file(path_of("a"), &a, 0, &out), -EFBIG);
+    CHECK_INT(rota_read_file(path_of("a"), &a, SIZE_MAX, &out), 0);
+    /* Files that do not tell their size, or have no end. */
+    CHECK_INT(rota_read_file("/proc/self/status", &a, 1 << 20, &out), 0);
+    CHECK(out.len > 100 && strlen(out.ptr) == out.len);
+    CHECK_INT(rota_read_file("/proc/self/status", &a, 10, &out), -EFBIG);
+    CHECK_INT(rota_read_file("/dev/zero", &a, 1 << 20, &out), -EFBIG);
+    CHECK_INT(rota_read_file("/dev/null", &a, 10, &out), 0);
+    CHECK_INT(out.len, 0);
+    rota_arena_fini(&a);
+    return 0;
+}
+
+TEST("a file beyond the limit is -EFBIG, whatever size it tells")
+{
+    run_in_folder(limits);
+}
+
+static int fifos(void *arg)
+{
+    (void)arg;
+    rota_arena a;
+    rota_str out;
+    char data[4];
+    rota_arena_init(&a, NULL, 0);
+    CHECK_INT(mkfifo(path_of("fifo"), 0600), 0);
+    CHECK_INT(rota_read_file(path_of("fifo"), &a, 100, &out), -ESPIPE);
+    CHECK_INT(rota_write_file(path_of("fifo"), "x", 1, 0600), -ENXIO);
+    CHECK_INT(rota_file_open(path_of("fifo"), O_WRONLY, 0), -ENXIO);
+    int in = rota_file_open(path_of("fifo"), O_RDONLY, 0);
+    CHECK(in >= 0);
+    CHECK_INT(rota_file_pread(in, data, 4, 0), -ESPIPE);
+    CHECK_INT(rota_read_file_fd(in, &a, 4, &out), -ESPIPE);
+    CHECK_INT(rota_write_file(path_of("fifo"), "x", 1, 0600), 0);
+    CHECK_INT(rota_read(in, data, 4), 1);
+    CHECK_INT(rota_close(in), 0);
+    rota_arena_fini(&a);
+    return 0;
+}
+
+TEST("a FIFO hangs nobody")
+{
+    run_in_folder(fifos);
+}
+
+static int by_descriptor(void *arg)
+{
+    (void)arg;
+    rota_arena a;
+    rota_str out;
+    char data[16];
+    struct stat st;
+    rota_arena_init(&a, NULL, 0);
+    int fd = rota_file_open(path_of("a"), O_RDWR | O_CREAT | O_EXCL, 0600);
+    CHECK(fd >= 0);
+    CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    CHECK_INT(rota_file_open(path_of("a"), O_RDWR | O_CREAT | O_EXCL, 0600),
+              -EEXIST);
+    CHECK_INT(rota_file_pwrite(fd, "0123456789", 10, 0), 10);
+    CHECK_INT(rota_file_pwrite(fd, "xy", 2, 4), 2);
+    CHECK_INT(rota_file_pread(fd, data, sizeof data, 2), 8);
+    CHECK(memcmp(data, "23xy6789", 8) == 0);
+    CHECK_INT(rota_file_pread(fd, data, sizeof data, 10), 0);
+    CHECK_INT(rota_file_pread(fd, data, sizeof data, 1000), 0);
+    CHECK_INT(rota_file_pread(fd, data, 0, 0), 0);
+    CHECK_INT(rota_file_pread(fd, data, 4, -1), -EINVAL);
+    CHECK_INT(rota_file_pwrite(fd, data, 4, INT64_MAX), -EINVAL);
+    CHECK_INT(rota_file_stat(fd, &st), 0);
+    CHECK_INT(st.st_size, 10);
+    CHECK_INT(rota_file_fsync(fd), 0);
+    CHECK_INT(rota_read_file_fd(fd, &a, 100, &out), 0);
+    CHECK(rota_str_eq(out, ROTA_STR("0123xy6789")));
+    CHECK_INT(fcntl(fd, F_GETFD) >= 0, 1); /* it stays open */
+    /* Beyond 4 GiB, in a file with a hole. */
+    off_t far = ((off_t)5 << 30) + 3;
+    CHECK_INT(rota_file_pwrite(fd, "far", 3, far), 3);
+    CHECK_INT(rota_file_stat(fd, &st), 0);
+    CHECK_INT(st.st_size, far + 3);
+    CHECK_INT(rota_file_pread(fd, data, sizeof data, far - 1), 4);
+    CHECK(memcmp(data, "\0far", 4) == 0);
+    CHECK_INT(rota_read_file_fd(fd, &a, 100, &out), -EFBIG);
+    CHECK_INT(rota_file_close(fd), 0);
+    CHECK_INT(rota_file_pread(fd, data, 1, 0), -EBADF);
+    CHECK_INT(rota_file_stat(fd, &st), -EBADF);
+    CHECK_INT(rota_file_fsync(fd), -EBADF);
+    CHECK_INT(rota_file_close(fd), -EBADF);
+    fd = rota_file_open(path_of("a"), O_WRONLY | O_APPEND | O_TRUNC, 0);
+    CHECK_INT(rota_file_pwrite(fd, "ab", 2, 0), 2);
+    CHECK_INT(rota_file_pwrite(fd, "cd", 2, 0), 2); /* at the end, too */
+    CHECK_INT(rota_file_pread(fd, data, 1, 0), -EBADF);
+    CHECK_INT(rota_file_close(fd), 0);
+    CHECK_INT(rota_read_file(path_of("a"), &a, 100, &out), 0);
+    CHECK(rota_str_eq(out, ROTA_STR("abcd")));
+    rota_arena_fini(&a);
+    return 0;
+}
+
+TEST("PITFALL 34: offsets, the end, holes beyond 4 GiB, O_APPEND")
+{
+    run_in_folder(by_descriptor);
+}
+
+/* Grows and shrinks a file while it is read. */
+static void *churn(void *arg)
+{
+    int fd = open(path_of("b"), O_RDWR | O_CLOEXEC);
+    atomic_bool *stop = arg;
+    static char block[30000];
+    memset(block, 'b', sizeof block);
+    for (unsigned i = 0; !atomic_load(stop); i++) {
+        if (ftruncate(fd, (off_t)(i * 7919 % sizeof block)) < 0 ||
+            pwrite(fd, block, i * 104729 % sizeof block, 0) < 0)
+            break;
+    }
+    close(fd);
+    return NULL;
+}
+
+static int changes(void *arg)
+{
+    (void)arg;
+    rota_arena a;
+    rota_str out;
+    pthread_t thread;
+    atomic_bool stop = false;
+    rota_arena_init(&a, NULL, 0);
+    CHECK_INT(rota_write_file(path_of("b"), "b", 1, 0600), 0);
+    CHECK_INT(pthread_create(&thread, NULL, churn, &stop), 0);
+    for (int i = 0; i < 2000; i++) {
+        int rc = rota_read_file(path_of("b"), &a, 20000, &out);
+        CHECK(rc == 0 || rc == -EFBIG);
+        if (rc == 0) {
+            CHECK(out.len <= 20000);
+            CHECK_INT(out.ptr[out.len], 0);
+        }
+        rota_arena_reset(&a);
+    }
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
+    rota_arena_fini(&a);
+    return 0;
+}
+
+TEST_LIMITED("PITFALL 34: a file that changes while it is read", 120)
+{
+    run_in_folder(changes);
+}
+
+/* Blocks a pool thread until the loop has ticked often enough: that it comes
+ * back at all is the proof that files do not hold the loop. */
+struct ticker {
+    int ticks;
+    bool stop;
+};
+
+ROTA_ASYNC(tick, (struct ticker *, k))
+{
+    while (!k->stop) {
+        k->ticks++;
+        int rc = rota_sleep(rota_us(50));
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int ticks_on(void *arg)
+{
+    (void)arg;
+    enum { SIZE = 64 << 20 };
+    struct ticker k = { 0 };
+    rota_arena a;
+    rota_str out;
+    rota_arena_init(&a, NULL, 0);
+    char *data = malloc(SIZE);
+    CHECK(data != NULL);
+    memset(data, 'z', SIZE);
+    rota_task *t = rota_create_task(tick, &k);
+    int before = k.ticks;
+    CHECK_INT(rota_write_file(path_of("a"), data, SIZE, 0600), 0);
+    CHECK(k.ticks > before);
+    before = k.ticks;
+    CHECK_INT(rota_read_file(path_of("a"), &a, SIZE, &out), 0);
+    CHECK(k.ticks > before);
+    CHECK_INT(out.len, SIZE);
+    CHECK(memcmp(out.ptr, data, SIZE) == 0);
+    k.stop = true;
+    CHECK_INT(rota_await(t), 0);
+    free(data);
+    rota_arena_fini(&a);
+    return 0;
+}
+
+TEST_LIMITED("a task ticks on while a big file is written and read", 120)
+{
+    run_in_folder(ticks_on);
+}
+
+static rota_fn *blocked_fn;
+
+static int in_thread(void *arg)
+{
+    return blocked_fn(arg);
+}
+
+static int read_in_thread(void *arg)
+{
+    rota_str *out = arg;
+    static char memory[4096];
+    static rota_arena a;
+    rota_arena_init(&a, memory, sizeof memory);
+    int rc = rota_write_file(path_of("a"), "deep", 4, 0600);
+    int fd = rc == 0 ? rota_file_open(path_of("a"), O_RDONLY, 0) : rc;
+    if (fd < 0)
+        return fd;
+    rc = rota_read_file_fd(fd, &a, 100, out);
+    int closed = rota_file_close(fd);
+    return rc < 0 ? rc : closed;
+}
+
+static int from_thread(void *arg)
+{
+    (void)arg;
+    rota_str out;
+    blocked_fn = read_in_thread;
+    CHECK_INT(rota_to_thread(in_thread, &out), 0);
+    CHECK(rota_str_eq(out, ROTA_STR("deep")));
+    return 0;
+}
+
+TEST("inside a thread job the same calls simply run")
+{
+    run_in_folder(from_thread);
+}
+
+ROTA_ASYNC(open_one, (const char *, path))
+{
+    return rota_file_open(path, O_RDONLY, 0);
+}
+
+ROTA_ASYNC(read_one, (const char *, path))
+{
+    rota_arena a;
+    rota_str out;
+    rota_arena_init(&a, NULL, 0);
+    int rc = rota_read_file(path, &a, 1 << 20, &out);
+    if (rc == 0)
+        rc = (int)out.len;
+    rota_arena_fini(&a);
+    return rc;
+}
+
+ROTA_ASYNC(close_one, (int, fd))
+{
+    return rota_file_close(fd);
+}
+
+static int cancel_races(void *arg)
+{
+    (void)arg;
+    enum { ROUNDS = 2000 };
+    CHECK_INT(rota_write_file(path_of("a"), "12345", 5, 0600), 0);
+    int before = open_files(), ok = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        rota_task *t = i % 2 ? rota_create_task(open_one, path_of("a"))
+                             : rota_create_task(read_one, path_of("a"));
+        for (int k = 0; k < i % 7; k++)
+            CHECK_INT(rota_checkpoint(), 0);
+        rota_task_cancel(t, "test");
+        int rc = rota_await(t);
+        if (rc != -ROTA_ECHILD)
+            ok++;
+        if (i % 2 && rc >= 0) {
+            t = rota_create_task(close_one, rc);
+            rota_task_cancel(t, "test");
+            CHECK_INT(rota_await(t), 0);
+        } else if (rc >= 0) {
+            CHECK_INT(rc, 5);
+        } else {
+            CHECK_INT(rc, -ROTA_ECHILD);
+        }
+        CHECK_INT(open_files(), before);
+    }
+    CHECK(ok < ROUNDS);
+    return 0;
+}
+
+TEST_LIMITED("2000 cancels that meet an open or a read leave nothing open", 120)
+{
+    run_in_folder(cancel_races);
+}

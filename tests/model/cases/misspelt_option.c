@@ -1,0 +1,4 @@
+/* want: minlen */
+#include "rota/model.h"
+
+ROTA_MODEL(Item, (str, name, minlen(1)));

@@ -1,0 +1,4 @@
+/* want: optinal */
+#include "rota/model.h"
+
+ROTA_MODEL(Item, (str, name, optinal));

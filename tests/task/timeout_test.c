@@ -1,0 +1,427 @@
+/*
+ * Deadlines and shields: scopes that are cancelled by the clock, and scopes
+ * in which a cancelled task may still wait.
+ */
+#include "tasks.h"
+
+TASK_TEST("TMO-01 a call that is too slow is cut, and the end says -ETIMEDOUT")
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_ms(5)), 0);
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK_STR(rota_cancel_reason(), "deadline");
+    CHECK_INT(rota_scope_end(&s, -ECANCELED), -ETIMEDOUT);
+    CHECK(rota_scope_expired(&s) && rota_scope_caught(&s));
+    CHECK_INT(rota_sleep(0), 0);
+}
+
+TASK_TEST("TMO-02 a call in time is not touched")
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_seconds(60)), 0);
+    CHECK_INT(rota_scope_end(&s, rota_sleep(rota_ms(2))), 0);
+    CHECK(!rota_scope_expired(&s) && !rota_scope_cancelled(&s));
+}
+
+TASK_TEST("TMO-03 a timeout of nothing or less is over at once")
+{
+    rota_dur lengths[] = { 0, -1, INT64_MIN };
+    for (int i = 0; i < 3; i++) {
+        rota_scope s;
+        CHECK_INT(rota_timeout_begin(&s, lengths[i]), 0);
+        CHECK_INT(rota_scope_end(&s, rota_sleep(0)), -ETIMEDOUT);
+    }
+}
+
+TASK_TEST("TMO-04 A14 of two equal deadlines the outer end says -ETIMEDOUT")
+{
+    rota_scope outer, inner;
+    rota_time when = rota_now() + rota_ms(3);
+    CHECK_INT(rota_timeout_begin(&outer, LONG), 0);
+    CHECK_INT(rota_timeout_begin(&inner, LONG), 0);
+    CHECK_INT(rota_scope_reschedule(&inner, when), 0);
+    CHECK_INT(rota_scope_reschedule(&outer, when), 0);
+    int rc = rota_scope_end(&inner, rota_sleep(LONG));
+    CHECK_INT(rc, -ECANCELED);
+    CHECK_INT(rota_scope_end(&outer, rc), -ETIMEDOUT);
+    CHECK(rota_scope_expired(&inner) && rota_scope_expired(&outer));
+    CHECK(!rota_scope_caught(&inner) && rota_scope_caught(&outer));
+}
+
+TASK_TEST("PITFALLS 44 the inner deadline first: the outer scope goes on")
+{
+    int outer = 0;
+    ROTA_TIMEOUT(rota_seconds(60), outer)
+    {
+        int inner = 0;
+        ROTA_TIMEOUT(rota_ms(2), inner)
+        {
+            inner = rota_sleep(LONG);
+        }
+        CHECK_INT(inner, -ETIMEDOUT);
+        outer = rota_sleep(rota_ms(1));
+    }
+    CHECK_INT(outer, 0);
+}
+
+TASK_TEST("TMO-05 an error of the work beats the timeout")
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_ms(1)), 0);
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK_INT(rota_scope_end(&s, -EIO), -EIO);
+    CHECK(rota_scope_expired(&s) && !rota_scope_caught(&s));
+}
+
+TASK_TEST("TMO-06 work that never suspends is not cut by its deadline")
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_ms(1)), 0);
+    rota_time end = rota_now() + rota_ms(3);
+    while (rota_now() < end)
+        ;
+    CHECK(!rota_scope_expired(&s));
+    CHECK_INT(rota_scope_end(&s, 0), 0);
+}
+
+static ROTA_ASYNC(sleep_with_timeout, (bool *, expired))
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_seconds(60)), 0);
+    int rc = rota_scope_end(&s, rota_sleep(LONG));
+    *expired = rota_scope_expired(&s);
+    return rc;
+}
+
+TASK_TEST("TMO-07 a task cancelled inside a timeout has not timed out")
+{
+    bool expired = true;
+    rota_task *t = rota_create_task(sleep_with_timeout, &expired);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK(!expired);
+}
+
+static ROTA_ASYNC(time_out_after_cancel)
+{
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, 0), 0);
+    CHECK_INT(rota_scope_end(&s, rota_sleep(0)), -ECANCELED);
+    rota_task_uncancel(rota_current_task());
+    CHECK_INT(rota_timeout_begin(&s, 0), 0);
+    CHECK_INT(rota_scope_end(&s, rota_sleep(0)), -ETIMEDOUT);
+    return 3;
+}
+
+TASK_TEST(
+    "TMO-09 a timeout inside a cancelled task is the task's cancellation, "
+    "after uncancel its own")
+{
+    rota_task *t = rota_create_task(time_out_after_cancel);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), 3);
+}
+
+TASK_TEST(
+    "TMO-10 a deadline is moved later, earlier, to never, but not once it "
+    "has passed")
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_ms(2)), 0);
+    CHECK_INT(rota_scope_reschedule(&s, rota_now() + rota_seconds(60)), 0);
+    CHECK_INT(rota_sleep(rota_ms(4)), 0);
+    CHECK_INT(rota_scope_reschedule(&s, ROTA_FOREVER), 0);
+    CHECK(rota_current_deadline() == ROTA_FOREVER);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK_INT(rota_scope_reschedule(&s, rota_now() + rota_ms(2)), 0);
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK_INT(rota_scope_reschedule(&s, ROTA_FOREVER), -EALREADY);
+    CHECK_INT(rota_scope_end(&s, -ECANCELED), -ETIMEDOUT);
+    CHECK_INT(rota_scope_reschedule(&s, ROTA_FOREVER), -EALREADY);
+}
+
+static ROTA_ASYNC(reschedule_to_now, (rota_scope *, s))
+{
+    return rota_scope_reschedule(s, rota_now());
+}
+
+TASK_TEST("TMO-10 moving the deadline into the past cuts who waits inside")
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_seconds(60)), 0);
+    rota_task *t = rota_create_task(reschedule_to_now, &s);
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK_INT(rota_scope_end(&s, -ECANCELED), -ETIMEDOUT);
+    CHECK_INT(rota_await(t), 0);
+}
+
+static ROTA_ASYNC(say_when_cut, (const char *, word), (int, rc))
+{
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    say(word);
+    return rc;
+}
+
+TASK_TEST("TMO-11 a timeout around a group cuts body and members together")
+{
+    rota_scope s;
+    rota_group g;
+    CHECK_INT(rota_timeout_begin(&s, rota_ms(3)), 0);
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_create_task(&g, say_when_cut, "m", -ECANCELED), 0);
+    int rc = rota_group_end(&g, say_when_cut("b", -ECANCELED));
+    CHECK_INT(rc, -ECANCELED);
+    CHECK_INT(rota_scope_end(&s, rc), -ETIMEDOUT);
+    CHECK_INT(strlen(trace), 2);
+}
+
+TASK_TEST("TMO-12 a member's error during the clean-up beats the timeout")
+{
+    rota_scope s;
+    rota_group g;
+    CHECK_INT(rota_timeout_begin(&s, rota_ms(2)), 0);
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_create_task(&g, say_when_cut, "m", -EIO), 0);
+    int rc = rota_group_end(&g, 0);
+    CHECK_INT(rc, -EIO);
+    CHECK_INT(rota_scope_end(&s, rc), -EIO);
+}
+
+TASK_TEST("TMO-14 the deadline in force is the nearest up to a shield")
+{
+    rota_scope outer, inner, shield;
+    rota_time now = rota_now();
+    CHECK(rota_current_deadline() == ROTA_FOREVER);
+    CHECK_INT(rota_timeout_begin(&outer, rota_seconds(10)), 0);
+    rota_time first = rota_current_deadline();
+    CHECK(first >= now + rota_seconds(10));
+    CHECK_INT(rota_timeout_begin(&inner, rota_seconds(20)), 0);
+    CHECK(rota_current_deadline() == first);
+    CHECK_INT(rota_shield_begin(&shield, rota_seconds(30)), 0);
+    CHECK(rota_current_deadline() >= now + rota_seconds(30));
+    rota_scope_cancel(&outer, NULL);
+    CHECK(rota_current_deadline() > now);
+    CHECK_INT(rota_scope_end(&shield, 0), 0);
+    CHECK(rota_current_deadline() == INT64_MIN);
+    CHECK_INT(rota_scope_end(&inner, 0), 0);
+    CHECK_INT(rota_scope_end(&outer, 0), 0);
+}
+
+static ROTA_ASYNC(read_deadline, (rota_time *, when))
+{
+    *when = rota_current_deadline();
+    return 0;
+}
+
+TASK_TEST("4.5 a member of a group sees the deadline around the group")
+{
+    rota_scope s;
+    rota_group g;
+    rota_time when = 0;
+    CHECK_INT(rota_timeout_begin(&s, rota_seconds(10)), 0);
+    rota_time mine = rota_current_deadline();
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_create_task(&g, read_deadline, &when), 0);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    CHECK(when == mine);
+    CHECK_INT(rota_scope_end(&s, 0), 0);
+}
+
+TASK_TEST("the expiry of rota_move_on_begin is no error")
+{
+    rota_scope s;
+    CHECK_INT(rota_move_on_begin(&s, rota_ms(1)), 0);
+    CHECK_INT(rota_scope_end(&s, rota_sleep(LONG)), 0);
+    CHECK(rota_scope_expired(&s) && rota_scope_caught(&s));
+}
+
+TASK_TEST("PITFALLS 36 a deadline that no clock reaches never comes")
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, ROTA_FOREVER), 0);
+    CHECK(rota_current_deadline() == ROTA_FOREVER);
+    CHECK_INT(rota_scope_end(&s, rota_sleep(rota_ms(1))), 0);
+    CHECK_INT(rota_timeout_begin(&s, ROTA_FOREVER - 1), 0);
+    CHECK_INT(rota_scope_end(&s, rota_sleep(rota_ms(1))), 0);
+    CHECK_INT(rota_timeout_begin(&s, 1), 0);
+    CHECK_INT(rota_scope_end(&s, rota_sleep(LONG)), -ETIMEDOUT);
+}
+
+TASK_TEST("a scope cancelled before its deadline has not expired")
+{
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_ms(1)), 0);
+    rota_scope_cancel(&s, "first");
+    rota_ignore(rota_sleep(0));
+    ROTA_SHIELD(ROTA_FOREVER)
+    {
+        CHECK_INT(rota_sleep(rota_ms(3)), 0);
+    }
+    CHECK_STR(rota_cancel_reason(), "first");
+    CHECK_INT(rota_scope_end(&s, -ECANCELED), 0);
+    CHECK(!rota_scope_expired(&s));
+}
+
+TASK_TEST("SHLD-01 a shield hides the outer cancellation, until it ends")
+{
+    rota_scope outer, shield;
+    CHECK_INT(rota_scope_begin(&outer, 0), 0);
+    rota_scope_cancel(&outer, NULL);
+    CHECK_INT(rota_shield_begin(&shield, ROTA_FOREVER), 0);
+    rota_time end = rota_now() + rota_ms(3);
+    CHECK_INT(rota_sleep(rota_ms(3)), 0);
+    CHECK(rota_now() >= end);
+    CHECK_INT(rota_scope_end(&shield, 0), 0);
+    CHECK_INT(rota_sleep(0), -ECANCELED);
+    CHECK_INT(rota_scope_end(&outer, -ECANCELED), 0);
+}
+
+TASK_TEST("SHLD-02 a shield's own cancellation acts, and that of scopes inside")
+{
+    rota_scope shield, inner;
+    CHECK_INT(rota_shield_begin(&shield, ROTA_FOREVER), 0);
+    CHECK_INT(rota_scope_begin(&inner, 0), 0);
+    rota_scope_cancel(&inner, NULL);
+    CHECK_INT(rota_scope_end(&inner, rota_sleep(LONG)), 0);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_scope_cancel(&shield, NULL);
+    CHECK_INT(rota_scope_end(&shield, rota_sleep(LONG)), 0);
+    CHECK(rota_scope_caught(&shield));
+}
+
+TASK_TEST("SHLD-04 PITFALLS 44 clean-up that hangs is cut when the grace is "
+          "over")
+{
+    rota_scope outer, shield;
+    CHECK_INT(rota_scope_begin(&outer, 0), 0);
+    rota_scope_cancel(&outer, "outer");
+    CHECK_INT(rota_shield_begin(&shield, rota_ms(3)), 0);
+    int rc = rota_sleep(LONG);
+    CHECK_STR(rota_cancel_reason(), "deadline");
+    CHECK_INT(rc, -ECANCELED);
+    CHECK_INT(rota_scope_end(&shield, rc), 0);
+    CHECK(rota_scope_caught(&shield) && rota_scope_expired(&shield));
+    CHECK_INT(rota_sleep(0), -ECANCELED);
+    CHECK_STR(rota_cancel_reason(), "outer");
+    CHECK_INT(rota_scope_end(&outer, -ECANCELED), 0);
+}
+
+static ROTA_ASYNC(join_it, (rota_task *, t))
+{
+    rota_outcome out;
+    int rc = rota_join(t, &out);
+    return rc < 0 ? rc : (int)out.state;
+}
+
+TASK_TEST(
+    "SHLD-05 SHLD-06 joining does not touch what is joined; its cancel is "
+    "an outcome")
+{
+    rota_task *t = rota_create_task(give_after, rota_ms(3), 4);
+    rota_task *joiner = rota_create_task(join_it, t);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(joiner, NULL);
+    CHECK_INT(rota_await(joiner), -ROTA_ECHILD);
+    CHECK(!rota_task_done(t));
+    CHECK_INT(rota_await(t), 4);
+    t = rota_create_task(sleep_long);
+    joiner = rota_create_task(join_it, t);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(joiner), ROTA_CANCELLED);
+    rota_task_unref(t);
+}
+
+TASK_TEST("SHLD-08 the error of a task whose joiner gave up is reported once")
+{
+    rota_set_unhandled_handler(count_report);
+    rota_task *t = rota_create_task(give_after, rota_ms(2), -EIO);
+    rota_task *joiner = rota_create_task(join_it, t);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(joiner, NULL);
+    CHECK_INT(rota_await(joiner), -ROTA_ECHILD);
+    rota_task_unref(t);
+    CHECK_INT(rota_sleep(rota_ms(5)), 0);
+    CHECK_INT(reports, 1);
+    CHECK_INT(reported_rc, -EIO);
+}
+
+TASK_TEST("SHLD-09 the end of a cancelled group waits for a shielded member")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    rota_task *t = NULL;
+    CHECK_INT(rota_group_create_task(&g, clean_up_for, rota_ms(5), 1), 0);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_time end = rota_now() + rota_ms(5);
+    rota_group_cancel(&g, NULL);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    CHECK(rota_now() >= end);
+    rota_task_unref(t);
+}
+
+TASK_TEST("a group opened behind a shield is shielded with its members")
+{
+    rota_scope outer, shield;
+    rota_group g;
+    CHECK_INT(rota_scope_begin(&outer, 0), 0);
+    CHECK_INT(rota_shield_begin(&shield, ROTA_FOREVER), 0);
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_create_task(&g, give_after, rota_ms(3), 0), 0);
+    rota_scope_cancel(&outer, NULL);
+    CHECK_INT(rota_group_end(&g, rota_sleep(rota_ms(1))), 0);
+    CHECK_INT(rota_scope_end(&shield, 0), 0);
+    CHECK_INT(rota_scope_end(&outer, rota_sleep(0)), 0);
+    CHECK(rota_scope_caught(&outer));
+}
+
+static int return_from_block(void)
+{
+    int rc = 0;
+    ROTA_TIMEOUT(rota_ms(1), rc)
+    {
+        return 5;
+    }
+    return rc;
+}
+
+TASK_TEST("ROTA_TIMEOUT ends its scope however the block is left")
+{
+    CHECK_INT(return_from_block(), 5);
+    int rc = 0;
+    ROTA_TIMEOUT(rota_ms(1), rc)
+    {
+        rc = 2;
+        break;
+    }
+    CHECK_INT(rc, 2);
+    ROTA_TIMEOUT(rota_ms(1), rc)
+    {
+        rc = rota_sleep(LONG);
+        continue;
+    }
+    CHECK_INT(rc, -ETIMEDOUT);
+    ROTA_TIMEOUT(rota_seconds(60))
+    {
+        goto out;
+    }
+out:
+    CHECK(rota_current_deadline() == ROTA_FOREVER);
+    CHECK_INT(rota_sleep(rota_ms(2)), 0);
+}
+
+TEST("a block that cannot begin is skipped, and its result says why")
+{
+    rota_set_misuse_handler(count_misuse);
+    int rc = 0;
+    bool ran = false;
+    ROTA_TIMEOUT(rota_ms(1), rc)
+    {
+        ran = true;
+    }
+    CHECK_INT(rc, -EPERM);
+    CHECK(!ran);
+}
