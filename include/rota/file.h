@@ -21,7 +21,8 @@
 /*
  * Opens a file as open(2), always with O_CLOEXEC, O_NOCTTY and O_NONBLOCK;
  * `mode` is for O_CREAT. Returns the descriptor, to be closed with
- * rota_file_close, or what open(2) says (-ENXIO: a FIFO without a reader).
+ * rota_file_close (a FIFO or terminal that rota_read was used on: with
+ * rota_close), or what open(2) says (-ENXIO: a FIFO without a reader).
  * Cancel: nothing stays open.
  */
 ROTA_API int rota_file_open(const char *path, int flags, mode_t mode) ROTA_MUST;

@@ -27,6 +27,10 @@ enum rota_group_flags {
     /* It was set to ROTA_GROUP_INIT: one that was cancelled since is cancelled
      * on entry. */
     ROTA_GROUP_PREPARED = 1 << 1,
+    /* The first member that ends well cancels the others, and rota_group_end
+     * returns 0; failures cancel nobody, and the last one is returned when
+     * no member ended well. */
+    ROTA_GROUP_ANY = 1 << 2,
 };
 
 /* For a group that may be cancelled before it begins. */
@@ -40,7 +44,9 @@ ROTA_API int rota_group_begin(rota_group *g, unsigned flags);
  * Spawns fn(arg) into the group; `out` (may be NULL) receives an owned handle.
  * Allowed while the group is open, also after it was cancelled (the task
  * starts, and meets the cancel at its first suspending call). 0; -ENOMEM, or
- * -ESHUTDOWN after the end: `arg` is still the caller's. Suspends: no.
+ * -ESHUTDOWN after the end: `arg` is still the caller's. Suspends: no, unless
+ * the group is full (rota_group_limit): then until a member has ended, and it
+ * may also return -ECANCELED.
  */
 #define rota_group_spawn(g, fn, arg, options, out) \
     rota_group_spawn_at(g, fn, arg, options, out, #fn, ROTA_HERE)
@@ -57,6 +63,10 @@ ROTA_API int rota_group_spawn_at(rota_group *g, rota_fn *fn, void *arg,
 ROTA_API int rota_group_spawn_copy(rota_group *g, rota_fn *fn, const void *args,
                                    size_t size, const char *name,
                                    const char *site) ROTA_MUST;
+
+/* Has spawns wait while `most` members live, in order of their coming; 0: no
+ * limit. Suspends: no. */
+ROTA_API void rota_group_limit(rota_group *g, size_t most);
 
 /*
  * Ends the group: waits for all members, not cancellably. `body_rc` is the

@@ -36,7 +36,8 @@ typedef struct rota_stream rota_stream;
  * the one before has failed or has not answered for 250 ms; the first that
  * answers wins (RFC 8305). 0; -EINVAL, -ENOENT (no such host),
  * -EAGAIN (the name server is silent), or what the first address failed by:
- * -ECONNREFUSED, -ENETUNREACH, ... Suspends: yes. Cancel: nothing stays open.
+ * -ECONNREFUSED, -ENETUNREACH, ... Suspends: yes. Cancel: nothing stays open;
+ * a name that is being looked up is waited for.
  */
 ROTA_API int rota_open_connection(const char *host, int port,
                                   rota_stream **stream) ROTA_MUST;

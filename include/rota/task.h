@@ -80,7 +80,8 @@ ROTA_API int rota_await(rota_task *t) ROTA_MUST;
 ROTA_API int rota_wait_for(rota_task *t, rota_dur timeout) ROTA_MUST;
 
 /*
- * The full form: my status is returned (0, -ECANCELED, -EDEADLK), its outcome
+ * The full form: my status is returned (0, -ECANCELED, -EDEADLK; -ENOMEM when
+ * `t` is NULL), its outcome
  * is in `out` (may be NULL, valid while the handle is). My cancellation does
  * not touch `t`; the handle is kept. Suspends: yes. Cancel: nothing is lost.
  */

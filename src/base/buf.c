@@ -21,10 +21,8 @@ static void compact(struct buf *b)
     b->begin = 0;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
-    if (b->size - b->end >= n && b->data)
-        return b->data + b->end;
     size_t len = buf_len(b);
     if (n > SIZE_MAX / 2 - len)
         return NULL;

@@ -27,8 +27,16 @@ static inline char *buf_head(struct buf *b)
     return b->data + b->begin;
 }
 
+/* Makes the room that buf_reserve did not find. */
+char *buf_grow(struct buf *b, size_t n) ROTA_INTERNAL(buf_grow);
+
 /* Room for `n` more bytes at the back: where they go, NULL: no memory. */
-char *buf_reserve(struct buf *b, size_t n) ROTA_INTERNAL(buf_reserve);
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+    if (b->data && b->size - b->end >= n)
+        return b->data + b->end;
+    return buf_grow(b, n);
+}
 
 /* Says that `n` bytes were written where buf_reserve pointed. */
 static inline void buf_commit(struct buf *b, size_t n)

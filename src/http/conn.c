@@ -24,9 +24,10 @@ static void reset_deadline(struct http_conn *c, enum conn_phase phase,
     struct timers *timers = &c->server->loop->timers;
     c->phase = phase;
     c->deadline = deadline;
-    if (timer_when(timers, &c->timer) <= deadline)
+    if (c->timer_at <= deadline)
         return;
     timer_cancel(timers, &c->timer);
+    c->timer_at = deadline;
     if (timer_arm(timers, &c->timer, deadline) < 0)
         conn_break(c); /* better none than one that never ends */
 }
@@ -40,7 +41,7 @@ static void set_deadline(struct http_conn *c, enum conn_phase phase,
 /* Frees the record once nothing refers to it any more. */
 static void free_when_over(struct http_conn *c)
 {
-    if (c->phase != CONN_CLOSING || c->in_data || c->flush_queued || c->task ||
+    if (c->phase != CONN_CLOSING || c->held || c->flush_queued || c->task ||
         c->recv.armed || c->send.armed)
         return;
     struct http_server *s = c->server;
@@ -89,6 +90,18 @@ void conn_abort(struct http_conn *c)
     struct linger hard = { .l_onoff = 1, .l_linger = 0 };
     setsockopt(c->recv.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     close_now(c);
+}
+
+/* Ends what the loop has called: what was written leaves, and a connection
+ * that is over goes. */
+static void release(struct http_conn *c)
+{
+    conn_send(c);
+    c->held = false;
+    if (c->broken && !c->task && c->phase != CONN_CLOSING)
+        close_now(c);
+    else
+        free_when_over(c);
 }
 
 /* ------------------------------------------------------------- coming in */
@@ -185,7 +198,7 @@ static void handle_input(struct http_conn *c)
 static void received(struct op *op)
 {
     struct http_conn *c = container_of(op, struct http_conn, recv);
-    c->in_data = true;
+    c->held = true;
     if (op->result > 0)
         take_loan(c, op);
     else if (op->result == 0)
@@ -194,13 +207,8 @@ static void received(struct op *op)
         conn_break(c);
     handle_input(c);
     keep_loan(c);
-    c->in_data = false;
-    conn_send(c);
-    if (c->broken && !c->task && c->phase != CONN_CLOSING)
-        close_now(c);
-    else if (c->phase != CONN_CLOSING)
-        receive(c);
-    free_when_over(c);
+    receive(c);
+    release(c);
 }
 
 /* ------------------------------------------------------------- going out */
@@ -222,9 +230,9 @@ char *conn_reserve(struct http_conn *c, size_t n)
     return room;
 }
 
-static void flush_later(struct http_conn *c)
+void conn_written(struct http_conn *c)
 {
-    if (c->in_data || c->flush_queued)
+    if (c->held || c->flush_queued)
         return;
     c->flush_queued = true;
     loop_ready(c->server->loop, &c->flush);
@@ -234,8 +242,8 @@ static void flush_now(struct ready *r)
 {
     struct http_conn *c = container_of(r, struct http_conn, flush);
     c->flush_queued = false;
-    conn_send(c);
-    free_when_over(c);
+    c->held = true;
+    release(c);
 }
 
 int conn_write(struct http_conn *c, const void *bytes, size_t n)
@@ -245,7 +253,7 @@ int conn_write(struct http_conn *c, const void *bytes, size_t n)
         return -EPIPE;
     memcpy(room, bytes, n);
     buf_commit(&c->out, n);
-    flush_later(c);
+    conn_written(c);
     return 0;
 }
 
@@ -306,11 +314,9 @@ void conn_send(struct http_conn *c)
 static void sent(struct op *op)
 {
     struct http_conn *c = container_of(op, struct http_conn, send);
-    if (account(c))
-        conn_send(c);
-    if (c->broken && !c->task && c->phase != CONN_CLOSING)
-        close_now(c);
-    free_when_over(c);
+    c->held = true;
+    account(c);
+    release(c);
 }
 
 /* -------------------------------------------------------- what handlers do */
@@ -337,7 +343,7 @@ static int park(struct http_conn *c, struct clause **slot,
     struct conn_wait w = { .clause.withdraw = forget, .slot = slot };
     list_init(&w.clause.link);
     *slot = &w.clause;
-    flush_later(c);
+    conn_written(c);
     reset_deadline(c, phase, until);
     rc = wait_park(t, &w.clause, 1);
     if (c->phase == phase)
@@ -377,7 +383,7 @@ void conn_begin_close(struct http_conn *c)
 {
     c->last = true;
     set_deadline(c, CONN_WRITE, c->server->options.write_timeout);
-    flush_later(c);
+    conn_written(c);
 }
 
 /* Between requests, or in the middle of a head. */
@@ -406,8 +412,10 @@ void conn_served(struct http_conn *c)
         conn_begin_close(c);
     else if (!c->last)
         wait_for_head(c);
-    if (!c->in_data)
-        conn_send(c);
+    if (c->held)
+        return;
+    c->held = true;
+    release(c);
 }
 
 static void time_out_handler(struct http_conn *c)
@@ -435,10 +443,13 @@ static void fire(struct timer *timer)
 {
     struct http_conn *c = container_of(timer, struct http_conn, timer);
     struct loop *l = c->server->loop;
+    c->timer_at = ROTA_FOREVER;
+    c->held = true;
     if (l->now >= c->deadline)
         time_out(c);
-    else if (timer_arm(&l->timers, timer, c->deadline) < 0)
-        conn_abort(c); /* better gone than without a limit */
+    else
+        reset_deadline(c, c->phase, c->deadline);
+    release(c);
 }
 
 void conn_drain(struct http_conn *c)
@@ -460,6 +471,7 @@ int conn_new(struct http_server *s, int fd)
     c->send = (struct op){ .kind = OP_SEND, .fd = fd, .done = sent };
     c->flush.run = flush_now;
     c->timer.fire = fire;
+    c->timer_at = c->deadline = c->handler_deadline = ROTA_FOREVER;
     c->born = s->loop->now;
     list_push(&s->connections, &c->link);
     s->count++;

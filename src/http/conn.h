@@ -44,6 +44,7 @@ struct http_conn {
     struct ready flush; /* sends what was written, in the next turn */
 
     struct timer timer; /* fires at `deadline`, or earlier: see conn.c */
+    rota_time timer_at; /* when; ROTA_FOREVER: it is not armed */
     rota_time deadline;
     rota_time head_since; /* when the head's first byte came; 0: none has */
     rota_time handler_deadline; /* of the running handler */
@@ -56,7 +57,7 @@ struct http_conn {
     uint32_t requests; /* begun so far */
     uint32_t lingered; /* bytes thrown away since our last word */
     uint8_t phase;     /* enum conn_phase */
-    bool in_data : 1;  /* inside received(): it will flush */
+    bool held : 1;     /* the loop's call is at work on it, and will flush */
     bool flush_queued : 1;
     bool paused : 1;   /* receiving is, the client is ahead */
     bool eof : 1;      /* the client has ended its side */
@@ -81,6 +82,9 @@ int conn_write(struct http_conn *c, const void *bytes, size_t n);
 /* Room for `n` bytes of output, to be committed by buf_commit(&c->out); NULL
  * as conn_write fails. */
 char *conn_reserve(struct http_conn *c, size_t n);
+
+/* Output was committed: it will be sent, with what follows in this turn. */
+void conn_written(struct http_conn *c);
 
 /* Hands the output to the kernel, as far as it is not busy with more. */
 void conn_send(struct http_conn *c);

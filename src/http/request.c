@@ -52,7 +52,8 @@ void http_set_timeout(struct http_request *r, rota_dur d)
 bool http_timed_out(struct http_request *r)
 {
     struct http_conn *c = r->conn;
-    conn_set_handler_deadline(c, ROTA_FOREVER);
+    if (c->handler_deadline != ROTA_FOREVER)
+        conn_set_handler_deadline(c, ROTA_FOREVER);
     if (!c->timed_out)
         return false;
     c->timed_out = false;

@@ -186,19 +186,19 @@ static void prepare(struct http_request *r, int status, int64_t length)
         r->keep_alive = false;
 }
 
-/* Flushes by the loop, unless received() does it. */
-static void written(struct http_request *r, const char *bytes, size_t n)
-{
-    rota_ignore(conn_write(r->conn, bytes, n));
-}
-
 static void respond(struct http_request *r, int status, rota_str type,
                     rota_str body)
 {
     prepare(r, status, (int64_t)body.len);
     r->answer = HTTP_ANSWERED;
-    if (put_head(r, status, type, r->no_body ? 0 : body.len))
-        written(r, body.ptr ? body.ptr : "", r->no_body ? 0 : body.len);
+    if (r->no_body)
+        body.len = 0;
+    char *to = put_head(r, status, type, body.len);
+    if (!to)
+        return;
+    put(to, body);
+    buf_commit(&r->conn->out, body.len);
+    conn_written(r->conn);
 }
 
 void response_refuse(struct http_request *r, int status, rota_str body)
@@ -237,7 +237,7 @@ void http_begin(struct http_request *r, int status, rota_str type,
     prepare(r, status, length);
     r->answer = HTTP_STREAMING;
     if (put_head(r, status, type, 0))
-        written(r, "", 0);
+        conn_written(r->conn);
 }
 
 static int write_chunk(struct http_request *r, const void *bytes, size_t n)
@@ -249,7 +249,8 @@ static int write_chunk(struct http_request *r, const void *bytes, size_t n)
     memcpy(to + head, bytes, n);
     memcpy(to + head + n, "\r\n", 2);
     buf_commit(&r->conn->out, (size_t)head + n + 2);
-    return conn_write(r->conn, "", 0);
+    conn_written(r->conn);
+    return 0;
 }
 
 int http_write(struct http_request *r, const void *bytes, size_t n)
@@ -279,7 +280,7 @@ void response_end(struct http_request *r)
                  (long long)r->left);
         conn_abort(r->conn);
     } else if (r->chunked) {
-        written(r, "0\r\n\r\n", 5);
+        rota_ignore(conn_write(r->conn, "0\r\n\r\n", 5));
     }
     r->answer = HTTP_ANSWERED;
 }

@@ -43,7 +43,8 @@ static int begin(struct http_request *r, struct http_conn *c, size_t len)
     r->body_done = r->head->body == H1_BODY_NONE;
     r->body_left = r->head->content_length;
     r->expects_continue = r->head->expect_continue && !r->body_done;
-    h1_chunks_init(&r->chunks);
+    if (r->head->body == H1_BODY_CHUNKED)
+        h1_chunks_init(&r->chunks);
     return 0;
 }
 
@@ -64,7 +65,8 @@ static void end(struct http_request *r)
 {
     http_timed_out(r);
     response_end(r);
-    skip_body(r);
+    if (!r->body_done)
+        skip_body(r);
     if (!r->keep_alive && !r->conn->broken)
         conn_begin_close(r->conn);
     rota_arena_fini(&r->arena);

@@ -225,7 +225,7 @@ struct buf http_server_take_buffer(struct http_server *s)
 
 void http_server_give_buffer(struct http_server *s, struct buf *b)
 {
-    enum { KEPT_MOST = 64 * 1024 };
+    enum { KEPT_MOST = 16 * 1024 };
     if (b->data && s->spares < HTTP_SPARE_BUFFERS && b->size <= KEPT_MOST)
         s->spare[s->spares++] = (struct buf){ .data = b->data,
                                               .size = b->size };

@@ -54,7 +54,7 @@ struct http_options {
 #define HTTP_SECOND ((rota_dur)1000000000)
 
 enum {
-    HTTP_SPARE_BUFFERS = 16,
+    HTTP_SPARE_BUFFERS = 256,
     HTTP_DATE_SIZE = sizeof "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
 };
 

@@ -1,6 +1,7 @@
 /*
- * Files by descriptor: each call packs what it was given and sends it to a pool thread,
- * where the plain system calls are made, again and again until all is done.
+ * Files by descriptor: each call packs what it was given and sends it to a
+ * pool thread, where the plain system calls are made, again and again until
+ * all is done.
  */
 #include "rota/file.h"
 

@@ -24,7 +24,12 @@ void group_open(struct group *g, struct rota_task *host, unsigned flags)
     g->ender = NULL;
     g->flags = flags;
     g->open = true;
+    g->limit = 0;
+    list_init(&g->spawners);
+    g->promised = 0;
     g->cut = false;
+    g->won = false;
+    g->last_error = 0;
     g->error_count = 0;
 }
 
@@ -33,8 +38,29 @@ static void record(struct group *g, int rc)
     if (g->error_count < GROUP_ERRORS_KEPT)
         g->errors[g->error_count] = rc;
     g->error_count++;
-    if (!(g->flags & ROTA_GROUP_ISOLATE))
+    g->last_error = rc;
+    if (!(g->flags & (ROTA_GROUP_ISOLATE | ROTA_GROUP_ANY)))
         scope_cancel(&g->scope, "a member of the group failed");
+}
+
+static bool full(const struct group *g)
+{
+    return g->limit > 0 && g->live + g->promised >= g->limit;
+}
+
+/* A place came free: it goes to who waits first. The host is woken by the
+ * last, and once: the group might fill and empty again before it runs. */
+static void place_freed(struct group *g)
+{
+    while (!full(g) && !list_empty(&g->spawners)) {
+        g->promised++;
+        clause_fire(container_of(g->spawners.next, struct clause, link), 0);
+    }
+    struct clause *ender = g->ender;
+    if (!ender || g->live + g->promised > 0)
+        return;
+    g->ender = NULL;
+    clause_fire(ender, 0);
 }
 
 void group_leave(struct group *g, struct rota_task *t)
@@ -47,21 +73,21 @@ void group_leave(struct group *g, struct rota_task *t)
         t->done.observed = true;
         record(g, t->done.rc);
     }
-    struct clause *ender = g->ender;
-    if (g->live > 0 || !ender)
-        return;
-    g->ender =
-        NULL; /* once: it might live and end again before the host runs */
-    clause_fire(ender, 0);
+    if (t->done.state == ROTA_OK && g->flags & ROTA_GROUP_ANY) {
+        g->won = true;
+        scope_cancel(&g->scope, "another member of the group was first");
+    }
+    place_freed(g);
 }
 
-void group_drain(struct group *g, struct rota_task *host)
+/* Waits, not cancellably, until all members have ended. */
+static void drain(struct group *g)
 {
     struct clause ender = { .withdraw = NULL };
-    while (g->live > 0) {
+    while (g->live + g->promised > 0) {
         list_init(&ender.link);
         g->ender = &ender;
-        wait_park_shielded(host, &ender, 1);
+        wait_park_shielded(g->host, &ender, 1);
     }
 }
 
@@ -87,37 +113,61 @@ int rota_group_begin(rota_group *group, unsigned flags)
     return 0;
 }
 
-/* Hands the task's handle over, or drops it. */
-static int spawned(struct rota_task *t, rota_task **out)
+/* Waits for a place: 0, or why there is none. */
+static int admit(struct group *g)
 {
+    if (!g->open)
+        return -ESHUTDOWN;
+    if (!full(g))
+        return 0;
+    struct rota_task *me;
+    int rc = wait_begin(&me);
+    if (rc < 0)
+        return rc;
+    struct clause place = { .withdraw = NULL };
+    list_push(&g->spawners, &place.link);
+    rc = wait_park(me, &place, 1);
+    if (rc == 0)
+        g->promised--; /* and taken at once */
+    return rc;
+}
+
+/* Hands the task's handle over, or drops it. */
+static int spawn(struct group *g, const struct task_spec *spec, rota_task **out)
+{
+    int rc = admit(g);
+    if (rc < 0)
+        return rc;
+    struct rota_task *t = task_new(g->host->runtime, g, spec);
     if (!t)
-        return -ENOMEM;
-    if (out)
+        place_freed(g);
+    else if (out)
         *out = t;
     else
         rota_task_unref(t);
-    return 0;
+    return t ? 0 : -ENOMEM;
 }
 
-int rota_group_spawn_at(rota_group *group, rota_fn *fn, void *arg,
+int rota_group_spawn_at(rota_group *g, rota_fn *fn, void *arg,
                         const rota_task_options *options, rota_task **out,
                         const char *name, const char *site)
 {
-    struct group *g = group_of(group);
-    if (!g->open)
-        return -ESHUTDOWN;
     struct task_spec spec = { fn, arg, 0, options, name, site };
-    return spawned(task_new(g->host->runtime, g, &spec), out);
+    return spawn(group_of(g), &spec, out);
 }
 
-int rota_group_spawn_copy(rota_group *group, rota_fn *fn, const void *args,
+int rota_group_spawn_copy(rota_group *g, rota_fn *fn, const void *args,
                           size_t size, const char *name, const char *site)
 {
-    struct group *g = group_of(group);
-    if (!g->open)
-        return -ESHUTDOWN;
     struct task_spec spec = { fn, (void *)args, size, NULL, name, site };
-    return spawned(task_new(g->host->runtime, g, &spec), NULL);
+    return spawn(group_of(g), &spec, NULL);
+}
+
+void rota_group_limit(rota_group *group, size_t most)
+{
+    struct group *g = group_of(group);
+    g->limit = most;
+    place_freed(g);
 }
 
 static int check_end(struct group *g, struct rota_task *t)
@@ -145,12 +195,14 @@ int rota_group_end(rota_group *group, int body_rc)
         record(g, body_rc);
     if (g->live == 0)
         task_yield(t);
-    group_drain(g, t);
+    drain(g);
     g->open = false;
     bool outer = g->scope.parent->visible;
     scope_leave(&g->scope);
+    if (g->won)
+        return 0;
     if (g->error_count > 0)
-        return g->errors[0];
+        return g->flags & ROTA_GROUP_ANY ? g->last_error : g->errors[0];
     return outer && g->cut ? -ECANCELED : 0;
 }
 

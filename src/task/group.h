@@ -19,7 +19,14 @@ struct group {
     struct clause *ender;   /* the host, waiting for the end */
     unsigned flags;
     bool open;
+
+    size_t limit;         /* most members; 0: any number */
+    struct list spawners; /* who waits for a place, if it is full */
+    size_t promised;      /* places given to those who did */
+
     bool cut;                      /* body or a member ended cancelled */
+    bool won;                      /* ROTA_GROUP_ANY: a member ended well */
+    int last_error;                /* 0: none */
     size_t error_count;            /* how many there were */
     int errors[GROUP_ERRORS_KEPT]; /* the first of them */
 };
@@ -34,9 +41,6 @@ void group_open(struct group *g, struct rota_task *host, unsigned flags);
 
 /* `t`, a member, has ended. */
 void group_leave(struct group *g, struct rota_task *t);
-
-/* Waits, not cancellably, until all members have ended. */
-void group_drain(struct group *g, struct rota_task *host);
 
 /* True when `t` is a member of `g`, or of a group opened by one. */
 bool group_holds(struct group *g, struct rota_task *t);

@@ -52,6 +52,8 @@ int app_init(struct app *app, const rota_app *config, char *err,
                                                     : TIMEOUT_SECONDS);
     if (!app->router)
         return -ENOMEM;
+    for (int m = 0; m <= H1_TRACE; m++)
+        app->methods[m] = router_method(h1_method_name(m));
     for (size_t i = 0; i < ROTA_ROUTERS_MOST && config->routers[i]; i++) {
         const rota_router *router = config->routers[i];
         for (uint32_t k = 0; k < router->count; k++) {
@@ -109,29 +111,40 @@ static bool asks_server(const struct http_request *http)
     return path.len == 1 && path.ptr[0] == '*';
 }
 
+/* The long way: a path with wildcards, or that is no route. */
+static void answer_parsed(rota_request *r)
+{
+    struct path path;
+    struct router_match match;
+    rota_str method = http_method(r->http);
+    int rc = path_parse(&path, http_path(r->http), &r->http->arena);
+    if (rc < 0) {
+        refuse_path(r, rc);
+        return;
+    }
+    switch (router_find(r->app->router, method, &path, &match)) {
+    case ROUTER_FOUND:
+        endpoint_run(r, match.route, match.pattern, &path);
+        break;
+    case ROUTER_REDIRECT: redirect(r, &path); break;
+    case ROUTER_METHOD_NOT_ALLOWED: not_allowed(r, match.allow); break;
+    case ROUTER_NOT_FOUND:
+        problem_respond(r, 404, "nothing is at this path", NULL);
+        break;
+    }
+}
+
 void app_answer(struct http_request *http, void *arg)
 {
     struct app *app = arg;
     rota_request r = { .http = http, .app = app };
-    struct path path;
-    struct router_match match;
-    if (asks_server(http)) {
+    const struct router_pattern *literal =
+        router_find_literal(app->router, app->methods[http->head->method],
+                            http_path(http));
+    if (literal)
+        endpoint_run(&r, router_pattern_route(literal), literal, NULL);
+    else if (asks_server(http))
         http_respond(http, 204, ROTA_STR(""), ROTA_STR(""));
-        return;
-    }
-    int rc = path_parse(&path, http_path(http), &http->arena);
-    if (rc < 0) {
-        refuse_path(&r, rc);
-        return;
-    }
-    switch (router_find(app->router, http_method(http), &path, &match)) {
-    case ROUTER_FOUND:
-        endpoint_run(&r, match.route, match.pattern, &path);
-        break;
-    case ROUTER_REDIRECT: redirect(&r, &path); break;
-    case ROUTER_METHOD_NOT_ALLOWED: not_allowed(&r, match.allow); break;
-    case ROUTER_NOT_FOUND:
-        problem_respond(&r, 404, "nothing is at this path", NULL);
-        break;
-    }
+    else
+        answer_parsed(&r);
 }

@@ -13,6 +13,7 @@
 struct app {
     const rota_app *config;
     struct router *router;
+    unsigned methods[H1_TRACE + 1]; /* router_method of enum h1_method */
     struct http_server server;
     struct buf scratch; /* where JSON is written before it is sent */
     rota_dur timeout;   /* of a handler */
@@ -30,7 +31,8 @@ void app_fini(struct app *app);
 /* Answers one request (http_handler); `arg` is the struct app. */
 void app_answer(struct http_request *http, void *arg);
 
-/* Calls a route's handler and sends what it gives. */
+/* Calls a route's handler and sends what it gives; `path` may be NULL when the
+ * pattern has no wildcards. */
 void endpoint_run(rota_request *r, const rota_route *route,
                   const struct router_pattern *pattern,
                   const struct path *path);

@@ -13,6 +13,7 @@
 
 #include "rota/arena.h"
 #include "rota/export.h"
+#include "web/literals.h"
 
 enum segment_kind {
     SEGMENT_LITERAL,
@@ -64,6 +65,7 @@ struct node {
 struct router {
     rota_arena arena; /* holds all below */
     struct node root;
+    struct literals literals; /* the patterns without wildcards, by path */
     struct router_pattern *newest;
 };
 
@@ -84,7 +86,7 @@ enum {
     METHOD_ANY = (METHOD_UNKNOWN << 1) - 1,
 };
 
-static unsigned method_bit(rota_str name)
+unsigned router_method(rota_str name)
 {
     for (unsigned i = 0; i < METHODS; i++)
         if (rota_str_eq(name, method_names[i]))
@@ -258,7 +260,7 @@ static int parse_entry(struct adding *a, const struct router_entry *e)
     p->accepts = METHOD_ANY;
     if (!e->method)
         return 0;
-    p->accepts = (uint16_t)method_bit(rota_str_of(e->method));
+    p->accepts = (uint16_t)router_method(rota_str_of(e->method));
     if (p->accepts == METHOD_UNKNOWN)
         return refuse(a, -EINVAL, "\"%s\" is no method", e->method);
     if (p->accepts == METHOD_GET)
@@ -590,7 +592,7 @@ enum router_result router_find(const struct router *r, rota_str method,
                                const struct path *path,
                                struct router_match *out)
 {
-    struct search s = { .path = path, .method = method_bit(method) };
+    struct search s = { .path = path, .method = router_method(method) };
     *out = (struct router_match){ 0 };
     if (path->empty)
         return ROUTER_NOT_FOUND;
@@ -652,6 +654,18 @@ void router_free(struct router *r)
     free(r);
 }
 
+/* A pattern that only one path matches, which can be told by its bytes. */
+static int index_literal(struct router *r, const struct router_pattern *p)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        if (p->segments[i].kind != SEGMENT_LITERAL)
+            return 0;
+    if (p->count == 0 || strchr(p->path, '%'))
+        return 0;
+    return literals_add(&r->literals, &r->arena, rota_str_of(p->path),
+                        p->accepts, p);
+}
+
 int router_add(struct router *r, const struct router_entry *entry, char *err,
                size_t err_size)
 {
@@ -664,9 +678,23 @@ int router_add(struct router *r, const struct router_entry *entry, char *err,
         rc = check_conflicts(&a);
     if (rc == 0)
         rc = insert(r, a.pattern);
+    if (rc == 0)
+        rc = index_literal(r, a.pattern);
     if (rc == -ENOMEM)
         snprintf(err, err_size, "route %s: no memory", entry->pattern);
     return rc;
+}
+
+const struct router_pattern *router_find_literal(const struct router *r,
+                                                 unsigned method,
+                                                 rota_str raw)
+{
+    return literals_find(&r->literals, raw, method);
+}
+
+const void *router_pattern_route(const struct router_pattern *p)
+{
+    return p->route;
 }
 
 const struct router_pattern *router_pattern_of(const struct router *r,

@@ -78,6 +78,21 @@ enum router_result router_find(const struct router *r, rota_str method,
                                const struct path *path,
                                struct router_match *out);
 
+/* A method as router_find_literal takes it. */
+unsigned router_method(rota_str name);
+
+/*
+ * The pattern without wildcards that is `raw`, a path that was not parsed,
+ * byte for byte, for a method; NULL: ask router_find. What it finds router_find
+ * would find too, later.
+ */
+const struct router_pattern *router_find_literal(const struct router *r,
+                                                 unsigned method,
+                                                 rota_str raw);
+
+/* The route a pattern was added with. */
+const void *router_pattern_route(const struct router_pattern *p);
+
 /* The pattern as written, method first: "GET /items/{id}". */
 const char *router_pattern_text(const struct router_pattern *p);
 

@@ -29,7 +29,7 @@ static void remove_folder(void)
 /* Runs `fn` with an empty folder. */
 static void run_in_folder(rota_fn *fn)
 {
-    snprintf(folder, sizeof folder, "/tmp/rota-file-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/io-test-XXXXXX");
     CHECK(mkdtemp(folder) != NULL);
     atexit(remove_folder);
     run_clean(fn);
@@ -188,18 +188,21 @@ TEST("PITFALL 34: offsets, the end, holes beyond 4 GiB, O_APPEND")
 }
 
 /* Grows and shrinks a file while it is read. */
+struct churn {
+    int fd;
+    atomic_bool stop;
+};
+
 static void *churn(void *arg)
 {
-    int fd = open(path_of("b"), O_RDWR | O_CLOEXEC);
-    atomic_bool *stop = arg;
+    struct churn *c = arg;
     static char block[30000];
     memset(block, 'b', sizeof block);
-    for (unsigned i = 0; !atomic_load(stop); i++) {
-        if (ftruncate(fd, (off_t)(i * 7919 % sizeof block)) < 0 ||
-            pwrite(fd, block, i * 104729 % sizeof block, 0) < 0)
+    for (unsigned i = 0; !atomic_load(&c->stop); i++) {
+        if (ftruncate(c->fd, (off_t)(i * 7919 % sizeof block)) < 0 ||
+            pwrite(c->fd, block, i * 104729 % sizeof block, 0) < 0)
             break;
     }
-    close(fd);
     return NULL;
 }
 
@@ -209,10 +212,11 @@ static int changes(void *arg)
     rota_arena a;
     rota_str out;
     pthread_t thread;
-    atomic_bool stop = false;
+    struct churn c = { .stop = false };
     rota_arena_init(&a, NULL, 0);
     CHECK_INT(rota_write_file(path_of("b"), "b", 1, 0600), 0);
-    CHECK_INT(pthread_create(&thread, NULL, churn, &stop), 0);
+    c.fd = open(path_of("b"), O_RDWR | O_CLOEXEC);
+    CHECK_INT(pthread_create(&thread, NULL, churn, &c), 0);
     for (int i = 0; i < 2000; i++) {
         int rc = rota_read_file(path_of("b"), &a, 20000, &out);
         CHECK(rc == 0 || rc == -EFBIG);
@@ -222,8 +226,9 @@ static int changes(void *arg)
         }
         rota_arena_reset(&a);
     }
-    atomic_store(&stop, true);
+    atomic_store(&c.stop, true);
     pthread_join(thread, NULL);
+    close(c.fd);
     rota_arena_fini(&a);
     return 0;
 }
@@ -233,8 +238,7 @@ TEST_LIMITED("PITFALL 34: a file that changes while it is read", 120)
     run_in_folder(changes);
 }
 
-/* Blocks a pool thread until the loop has ticked often enough: that it comes
- * back at all is the proof that files do not hold the loop. */
+/* Counts turns of the loop: they go on while another task waits for a file. */
 struct ticker {
     int ticks;
     bool stop;
@@ -244,7 +248,7 @@ ROTA_ASYNC(tick, (struct ticker *, k))
 {
     while (!k->stop) {
         k->ticks++;
-        int rc = rota_sleep(rota_us(50));
+        int rc = rota_checkpoint();
         if (rc < 0)
             return rc;
     }

@@ -88,6 +88,51 @@ TEST("bad hosts and ports are refused with a sentence")
     CHECK_HAS(err, "192.0.2.1 is not an address of this machine");
 }
 
+static int warnings;
+
+static void count_warning(enum rota_log_level level, const char *line)
+{
+    CHECK_INT(level, ROTA_LOG_WARNING);
+    CHECK_HAS(line, "net.core.somaxconn=1048576");
+    warnings++;
+}
+
+TEST("a backlog the system cuts is told, once")
+{
+    rota_listen_options much = { .backlog = 1 << 20 };
+    FILE *f = fopen("/proc/sys/net/core/somaxconn", "r");
+    int most = 1 << 20;
+    if (!f || fscanf(f, "%d", &most) != 1 || most >= 1 << 20)
+        test_skip("this system takes it, or does not tell");
+    fclose(f);
+    rota_set_log_handler(count_warning);
+    for (int i = 0; i < 3; i++)
+        close(net_listen("127.0.0.1", 0, &much, err, sizeof err));
+    CHECK_INT(warnings, 1);
+}
+
+ROTA_ASYNC(listen_badly, (int, port))
+{
+    return rota_listen("127.0.0.1", port, NULL);
+}
+
+static int tells_outcome(void *arg)
+{
+    (void)arg;
+    rota_outcome out;
+    rota_task *t = rota_create_task(listen_badly, 70000);
+    CHECK_INT(rota_join(t, &out), 0);
+    CHECK_INT(out.rc, -EINVAL);
+    CHECK_STR(out.err->text, "70000 is no port: choose one from 0 to 65535");
+    rota_task_unref(t);
+    return 0;
+}
+
+TEST("rota_listen leaves its sentence in the task's outcome")
+{
+    run_clean(tells_outcome);
+}
+
 TEST("a privileged port is told as such")
 {
     if (geteuid() == 0) {
@@ -213,7 +258,7 @@ static int unix_edges(void *arg)
 static const char *temporary(void)
 {
     static char path[64];
-    snprintf(path, sizeof path, "/tmp/rota-io-%d.sock", getpid());
+    snprintf(path, sizeof path, "/tmp/io-test-%d.sock", getpid());
     unlink(path);
     return path;
 }

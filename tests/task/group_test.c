@@ -489,3 +489,126 @@ TASK_TEST("PITFALLS 43 a thousand groups one after the other, a hundred inside "
         CHECK_INT(rota_group_end(&g[0], 0), i % 2 ? -EIO : 0);
     }
 }
+
+static int live, most_live;
+
+static ROTA_ASYNC(count_live, (int, i))
+{
+    if (++live > most_live)
+        most_live = live;
+    CHECK_INT(rota_sleep(i % 3 ? 0 : rota_us(200)), 0);
+    live--;
+    return 0;
+}
+
+TASK_TEST("GRP-25 a group with a limit never has more members; spawns wait")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    rota_group_limit(&g, 10);
+    for (int i = 0; i < 1000; i++)
+        GROUP_SPAWN(&g, count_live, i);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    CHECK_INT(most_live, 10);
+    CHECK_INT(live, 0);
+}
+
+static ROTA_ASYNC(spawn_one, (rota_group *, g), (const char *, word))
+{
+    int rc = rota_group_create_task(g, say_after, rota_ms(1), word, 0);
+    if (rc < 0)
+        say("-");
+    return rc;
+}
+
+static ROTA_ASYNC(say_when, (rota_future *, f), (const char *, word))
+{
+    int rc = rota_future_wait(f, NULL);
+    say(word);
+    return rc;
+}
+
+TASK_TEST("GRP-25 places go to those who wait in order of their coming; one "
+          "that is cancelled leaves its turn; the end waits for all")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    rota_group_limit(&g, 1);
+    rota_future *go = rota_future_new();
+    GROUP_SPAWN(&g, say_when, go, "a");
+    rota_task *t[3] = { rota_create_task(spawn_one, &g, "b"),
+                        rota_create_task(spawn_one, &g, "x"),
+                        rota_create_task(spawn_one, &g, "c") };
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(t[1], NULL);
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK_INT(rota_future_set(go, 0, NULL, NULL), 0);
+    rota_future_unref(go);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+    CHECK_STR(trace, "-abc");
+    int results[3];
+    CHECK_INT(rota_gather(t, 3, results, ROTA_COLLECT), 0);
+    CHECK_INT(results[1], -ROTA_ECHILD);
+}
+
+TASK_TEST("GRP-25 a body that waits for a place is cut when a member fails; a "
+          "spawn that fails passes its place on")
+{
+    rota_group g;
+    rota_task_options huge = { .stack_size = (size_t)1 << 46 };
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    rota_group_limit(&g, 1);
+    GROUP_SPAWN(&g, say_after, rota_ms(1), "a", 0);
+    rota_task *next = rota_create_task(spawn_one, &g, "b");
+    CHECK_INT(rota_group_spawn(&g, sleep_long_entry, NULL, &huge, NULL),
+              -ENOMEM);
+    CHECK_INT(rota_await(next), 0);
+    GROUP_SPAWN(&g, give, -EIO);
+    CHECK_INT(rota_group_create_task(&g, nothing), -ECANCELED);
+    CHECK_INT(rota_group_end(&g, -ECANCELED), -EIO);
+    CHECK_STR(trace, "ab");
+}
+
+TASK_TEST("GRP-25 lifting the limit lets all in who wait")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    rota_group_limit(&g, 1);
+    GROUP_SPAWN(&g, sleep_long);
+    rota_task *t[2] = { rota_create_task(spawn_one, &g, "b"),
+                        rota_create_task(spawn_one, &g, "c") };
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK(!rota_task_done(t[0]));
+    rota_group_limit(&g, 0);
+    CHECK_INT(rota_gather(t, 2, NULL, 0), 0);
+    CHECK_INT(rota_sleep(rota_ms(5)), 0);
+    CHECK_STR(trace, "bc");
+    rota_group_cancel(&g, NULL);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+}
+
+TASK_TEST("GRP-27 ROTA_GROUP_ANY: the first that ends well cancels the rest")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ANY), 0);
+    GROUP_SPAWN(&g, say_after, 0, "f", -EIO);
+    GROUP_SPAWN(&g, say_after, rota_ms(3), "w", 7);
+    GROUP_SPAWN(&g, say_after, LONG, "?", 0);
+    CHECK_INT(rota_group_end(&g, rota_sleep(LONG)), 0);
+    CHECK_STR(trace, "fwx");
+    CHECK_INT(rota_sleep(0), 0);
+}
+
+TASK_TEST("GRP-27 ROTA_GROUP_ANY: when all fail the end returns the last error")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ANY), 0);
+    GROUP_SPAWN(&g, give_after, rota_ms(2), -EPROTO);
+    GROUP_SPAWN(&g, give, -EIO);
+    CHECK_INT(rota_group_end(&g, 0), -EPROTO);
+    int codes[2];
+    CHECK_INT(rota_group_errors(&g, codes, 2), 2);
+    CHECK_INT(codes[0], -EIO);
+    CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ANY), 0);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+}

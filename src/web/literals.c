@@ -1,0 +1,70 @@
+/*
+ * Open addressing with linear probing; the table is built at start and only
+ * read from then on.
+ */
+#include "web/literals.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { SIZE_LEAST = 32 };
+
+/* Eight bytes at a time. The multiplier is 2^64 divided by the golden ratio. */
+static uint32_t hash(rota_str s)
+{
+    uint64_t h = s.len, word;
+    for (; s.len >= sizeof word; s.ptr += sizeof word, s.len -= sizeof word) {
+        memcpy(&word, s.ptr, sizeof word);
+        h = (h ^ word) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 32;
+    }
+    for (word = 0; s.len > 0; s.len--)
+        word = word << 8 | (unsigned char)s.ptr[s.len - 1];
+    h = (h ^ word) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(h >> 32);
+}
+
+static void insert(struct literals *t, struct literal new)
+{
+    uint32_t i = hash(new.path) & (t->size - 1);
+    while (t->slots[i].path.ptr)
+        i = (i + 1) & (t->size - 1);
+    t->slots[i] = new;
+}
+
+static int grow(struct literals *t, rota_arena *a)
+{
+    struct literals more = { .size = t->size ? t->size * 2 : SIZE_LEAST,
+                             .count = t->count };
+    more.slots = rota_arena_zalloc(a, more.size * sizeof *more.slots);
+    if (!more.slots)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->slots[i].path.ptr)
+            insert(&more, t->slots[i]);
+    *t = more;
+    return 0;
+}
+
+int literals_add(struct literals *t, rota_arena *a, rota_str path,
+                 unsigned methods, const void *value)
+{
+    if (t->count >= t->size / 2 && grow(t, a) < 0)
+        return -ENOMEM;
+    insert(t, (struct literal){ path, methods, value });
+    t->count++;
+    return 0;
+}
+
+const void *literals_find(const struct literals *t, rota_str path,
+                          unsigned methods)
+{
+    if (t->count == 0)
+        return NULL;
+    uint32_t i = hash(path) & (t->size - 1);
+    for (; t->slots[i].path.ptr; i = (i + 1) & (t->size - 1))
+        if ((t->slots[i].methods & methods) &&
+            rota_str_eq(t->slots[i].path, path))
+            return t->slots[i].value;
+    return NULL;
+}
