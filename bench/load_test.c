@@ -180,7 +180,7 @@ TEST("a process that is not there is told from one that costs nothing")
     CHECK_INT(waitpid(child, NULL, 0), child);
     CHECK_INT(process_read(child, &p), -ESRCH);
     CHECK_INT(process_read(getpid(), &p), 0);
-    CHECK_INT(p.threads, 1);
+    CHECK(p.threads >= 1); /* a sanitizer may have one of its own */
     CHECK(p.cpu_ns > 0);
     CHECK(p.peak_kib >= p.rss_kib && p.rss_kib > 0);
 }

@@ -80,10 +80,10 @@ ROTA_API int rota_await(rota_task *t) ROTA_MUST;
 ROTA_API int rota_wait_for(rota_task *t, rota_dur timeout) ROTA_MUST;
 
 /*
- * The full form: my status is returned (0, -ECANCELED, -EDEADLK; -ENOMEM when
- * `t` is NULL), its outcome
- * is in `out` (may be NULL, valid while the handle is). My cancellation does
- * not touch `t`; the handle is kept. Suspends: yes. Cancel: nothing is lost.
+ * The full form: my status is returned (0, -ECANCELED, -EDEADLK, -ENOMEM for a
+ * NULL), its outcome is in `out` (may be NULL, valid while the handle is). My
+ * cancellation does not touch `t`; the handle is kept. Suspends: yes. Cancel:
+ * nothing is lost.
  */
 ROTA_API int rota_join(rota_task *t, rota_outcome *out) ROTA_MUST;
 

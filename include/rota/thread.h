@@ -16,8 +16,8 @@
  * on a pool thread it simply calls fn. Suspends: yes. Cancel: work that has
  * not begun is dropped, and -ECANCELED returned; work that has begun is
  * waited for and its result returned (fn may poll rota_thread_cancelled). So
- * fn may use the caller's stack, always. -ESHUTDOWN: the runtime is ending;
- * -EAGAIN: no thread could be made.
+ * fn may use the caller's stack, always. -EAGAIN: no thread could be made;
+ * -ENOMEM.
  */
 ROTA_API int rota_to_thread(rota_fn *fn, void *arg) ROTA_MUST;
 

@@ -426,6 +426,15 @@ static void time_out_handler(struct http_conn *c)
         rota_task_cancel(c->task, "the handler's deadline");
 }
 
+/* What was answered is still owed to a client that reads slowly. */
+static void end_idle(struct http_conn *c)
+{
+    if (unsent(c) > 0)
+        conn_begin_close(c);
+    else
+        close_now(c);
+}
+
 static void time_out(struct http_conn *c)
 {
     switch (c->phase) {
@@ -433,7 +442,7 @@ static void time_out(struct http_conn *c)
     case CONN_HEAD: refuse(c, 408); break;
     case CONN_BODY: wake(&c->reader, -ETIMEDOUT); break;
     case CONN_WRITE: conn_abort(c); break;
-    case CONN_IDLE:
+    case CONN_IDLE: end_idle(c); break;
     case CONN_LINGER: close_now(c); break;
     default: break;
     }
@@ -475,7 +484,8 @@ int conn_new(struct http_server *s, int fd)
     c->born = s->loop->now;
     list_push(&s->connections, &c->link);
     s->count++;
-    set_deadline(c, CONN_IDLE, s->options.head_timeout);
+    set_deadline(c, CONN_IDLE,
+                 s->draining ? drain_grace : s->options.head_timeout);
     receive(c);
     if (c->broken)
         close_now(c);

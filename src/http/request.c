@@ -57,6 +57,7 @@ bool http_timed_out(struct http_request *r)
     if (!c->timed_out)
         return false;
     c->timed_out = false;
+    r->cut = r->answer == HTTP_STREAMING;
     rota_task_uncancel(c->task);
     return true;
 }

@@ -51,6 +51,7 @@ struct http_request {
     int64_t left;     /* bytes announced and not yet written; -1: unknown */
     rota_str fields;  /* header lines added so far, in the arena */
     bool bad_field;   /* one of them could not be sent */
+    bool cut;         /* the body cannot be completed any more */
 };
 
 /* The request's parts. Memory: the request's. */
@@ -79,17 +80,20 @@ int http_body_all(struct http_request *r, size_t limit, rota_str *out)
  * may not stand in one makes the answer a 500 (response splitting). */
 void http_add_header(struct http_request *r, rota_str name, rota_str value);
 
-/* Answers with a whole body (`type` may be empty: no Content-Type). */
+/* Answers with a whole body (`type` may be empty: no Content-Type). A status
+ * that is not final, or a type that may not stand in a header, makes it a 500;
+ * after http_begin the answer is cut off instead. */
 void http_respond(struct http_request *r, int status, rota_str type,
                   rota_str body);
 
 /*
  * Answers piece by piece: the head first, `length` bytes announced, or -1 for
  * a body whose length nobody knows (chunked, or until close on HTTP/1.0).
- * http_write suspends while the client does not keep up: 0, -EPIPE or
- * -ECONNRESET (client gone), -ETIMEDOUT, -ECANCELED, -EOVERFLOW (more than
- * announced). A body that ends short of what was announced resets the
- * connection.
+ * http_write suspends while the client does not keep up: 0, -EPIPE (client
+ * gone, or the answer has no body: HEAD, 204, 304), -ECONNRESET, -ETIMEDOUT,
+ * -ECANCELED, -EOVERFLOW (more than announced). After any other error than
+ * that of no body, or a deadline, or when less came than announced, the
+ * connection is reset: no client may take half a body for a whole one.
  */
 void http_begin(struct http_request *r, int status, rota_str type,
                 int64_t length);

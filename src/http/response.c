@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "http/conn.h"
+#include "http/h1_scan.h"
 #include "rota/log.h"
 
 static const rota_str problem_type = {
@@ -18,6 +19,7 @@ static const rota_str problem_type = {
 enum {
     HEAD_FIXED = 160, /* bytes of a head besides reason, type and fields */
     CHUNK_HEAD = 20,  /* "ffffffffffffffff\r\n" */
+    STATUS_MOST = 599,
 };
 
 rota_str http_reason(int status)
@@ -106,7 +108,7 @@ static char *put_status(char *to, int status)
 /* Says how long the body is, or how its end will be known. */
 static char *put_framing(char *to, struct http_request *r, int status)
 {
-    if (status == 204 || status < 200 || (status == 304 && r->left < 0))
+    if (status == 204 || status < 200 || (status == 304 && r->left <= 0))
         return to;
     if (r->left >= 0) {
         to = put(to, ROTA_STR("Content-Length: "));
@@ -206,6 +208,18 @@ void response_refuse(struct http_request *r, int status, rota_str body)
     respond(r, status, problem_type, body);
 }
 
+static bool name_good(rota_str name)
+{
+    const char *end = name.ptr + name.len;
+    return name.len > 0 && h1_scan_token(name.ptr, end) == end;
+}
+
+static bool value_good(rota_str value)
+{
+    const char *end = value.ptr + value.len;
+    return h1_scan_value(value.ptr, end) == end;
+}
+
 static void respond_500(struct http_request *r)
 {
     char text[RESPONSE_PROBLEM];
@@ -214,26 +228,38 @@ static void respond_500(struct http_request *r)
     respond(r, 500, problem_type, response_problem(text, 500));
 }
 
+/* May an answer begin, and this one? If only the second is not so, 500 is
+ * answered instead. */
+static bool may_begin(struct http_request *r, int status, rota_str type)
+{
+    if (r->answer != HTTP_NOT_ANSWERED) {
+        r->cut = r->answer == HTTP_STREAMING;
+        return false;
+    }
+    bool good = status >= 200 && status <= STATUS_MOST && value_good(type);
+    if (good && !r->bad_field)
+        return true;
+    if (!good)
+        rota_log(ROTA_LOG_ERROR,
+                 "a handler answered with a status (%d) or media type that "
+                 "cannot be sent",
+                 status);
+    respond_500(r);
+    return false;
+}
+
 void http_respond(struct http_request *r, int status, rota_str type,
                   rota_str body)
 {
-    if (r->answer != HTTP_NOT_ANSWERED)
-        return;
-    if (r->bad_field)
-        respond_500(r);
-    else
+    if (may_begin(r, status, type))
         respond(r, status, type, body);
 }
 
 void http_begin(struct http_request *r, int status, rota_str type,
                 int64_t length)
 {
-    if (r->answer != HTTP_NOT_ANSWERED)
+    if (!may_begin(r, status, type))
         return;
-    if (r->bad_field) {
-        respond_500(r);
-        return;
-    }
     prepare(r, status, length);
     r->answer = HTTP_STREAMING;
     if (put_head(r, status, type, 0))
@@ -253,19 +279,27 @@ static int write_chunk(struct http_request *r, const void *bytes, size_t n)
     return 0;
 }
 
-int http_write(struct http_request *r, const void *bytes, size_t n)
+static int write_body(struct http_request *r, const void *bytes, size_t n)
 {
-    if (r->answer != HTTP_STREAMING)
-        return -EPIPE;
     if (r->left >= 0 && (uint64_t)r->left < n)
         return -EOVERFLOW;
     if (r->left >= 0)
         r->left -= (int64_t)n;
-    if (n == 0 || r->no_body)
+    if (n == 0)
         return 0;
     int rc = r->chunked ? write_chunk(r, bytes, n)
                         : conn_write(r->conn, bytes, n);
     return rc < 0 ? rc : conn_wait_room(r->conn);
+}
+
+int http_write(struct http_request *r, const void *bytes, size_t n)
+{
+    if (r->answer != HTTP_STREAMING || r->no_body)
+        return -EPIPE;
+    int rc = write_body(r, bytes, n);
+    if (rc < 0)
+        r->cut = true;
+    return rc;
 }
 
 void response_end(struct http_request *r)
@@ -274,37 +308,15 @@ void response_end(struct http_request *r)
         respond_500(r);
     if (r->answer != HTTP_STREAMING || r->no_body)
         return;
-    if (r->left > 0) {
-        rota_log(ROTA_LOG_ERROR,
-                 "a response ended %lld bytes short of its Content-Length",
-                 (long long)r->left);
+    if (r->cut || r->left > 0) {
+        if (!r->conn->broken)
+            rota_log(ROTA_LOG_ERROR,
+                     "a response is not what its head announced: cut off");
         conn_abort(r->conn);
     } else if (r->chunked) {
         rota_ignore(conn_write(r->conn, "0\r\n\r\n", 5));
     }
     r->answer = HTTP_ANSWERED;
-}
-
-static bool name_good(rota_str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char ch = (unsigned char)name.ptr[i];
-        bool alnum = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
-                     (ch >= 'A' && ch <= 'Z');
-        if (!alnum && (ch == 0 || !strchr("!#$%&'*+-.^_`|~", ch)))
-            return false;
-    }
-    return name.len > 0;
-}
-
-static bool value_good(rota_str value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char ch = (unsigned char)value.ptr[i];
-        if ((ch < ' ' && ch != '\t') || ch == 0x7f)
-            return false;
-    }
-    return true;
 }
 
 /* Those that say how the message is framed are written here alone. */

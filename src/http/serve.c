@@ -103,8 +103,8 @@ int serve(void *arg)
 {
     struct http_conn *c = arg;
     c->task = rota_current_task();
-    while (serve_next(c))
-        ;
+    while (serve_next(c) && conn_wait_room(c) == 0)
+        ; /* a client that does not read is not answered any further */
     conn_served(c);
     return 0;
 }

@@ -5,6 +5,8 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -98,6 +100,8 @@ void http_server_init(struct http_server *s, int fd,
         .retry.fire = retry,
         .end.fire = drain_over,
     };
+    int on = 1; /* inherited by what is accepted; refused by Unix sockets */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (s->options.connections == 0)
         s->options.connections = connections_possible();
     list_init(&s->connections);
@@ -129,6 +133,7 @@ void http_server_drain(struct http_server *s)
     }
     stop_listening(s);
     accept_rest(s);
+    shutdown(s->accept.fd, SHUT_RD); /* who comes now is refused, not kept */
     rota_ignore(timer_arm(&s->loop->timers, &s->end,
                           s->loop->now + s->options.drain_timeout));
     list_each_safe (it, &s->connections)

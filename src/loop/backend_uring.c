@@ -100,7 +100,9 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
         break;
     case OP_RECV: io_uring_prep_recv(sqe, op->fd, op->data, left, 0); break;
     case OP_SEND:
-        io_uring_prep_send(sqe, op->fd, rest, left, MSG_NOSIGNAL | MSG_WAITALL);
+        /* Not MSG_WAITALL: with it the kernel keeps a reset to itself when
+         * part of the data went out before. */
+        io_uring_prep_send(sqe, op->fd, rest, left, MSG_NOSIGNAL);
         break;
     /* Offset -1: read(2) and write(2), at the file's own position. */
     case OP_READ:

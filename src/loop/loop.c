@@ -172,6 +172,9 @@ static void poll_io(struct loop *l)
             rc = l->backend->poll(l, l->backend_state, 0);
     } else {
         rota_time until = timers_next(&l->timers);
+        if (until == ROTA_FOREVER && l->stuck &&
+            !l->backend->busy(l->backend_state))
+            l->stuck(l);
         atomic_store(&l->asleep, true);
         if (atomic_load(&l->inbox))
             until = 0;

@@ -58,6 +58,8 @@ struct loop {
 
     const struct backend *backend;
     void *backend_state;
+    void (*stuck)(struct loop *l); /* called before a wait that only a post
+                                      can end; may be NULL */
 
     /* What other threads touch. */
     _Alignas(64) _Atomic(struct post *) inbox; /* newest first */

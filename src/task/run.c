@@ -25,16 +25,38 @@ static const char *current_name(void)
     return t ? t->name : NULL;
 }
 
+static void report_members(const struct group *g)
+{
+    list_each (it, &g->members) {
+        struct rota_task *t = container_of(it, struct rota_task, in_group);
+        rota_log(ROTA_LOG_WARNING,
+                 "  %s (spawned at %s)%s%s, told %u times to end", t->name,
+                 t->site ? t->site : "?", t->awaits ? " awaits " : "",
+                 t->awaits ? t->awaits->name : "", t->deliveries);
+    }
+}
+
 /* Says what still lives when the shutdown takes long. */
 static void report_alive(struct runtime *rt)
 {
     rota_log(ROTA_LOG_WARNING, "shutdown waits for %zu tasks",
              rt->background.live);
-    list_each (it, &rt->background.members) {
-        struct rota_task *t = container_of(it, struct rota_task, in_group);
-        rota_log(ROTA_LOG_WARNING, "  %s (spawned at %s), told %u times",
-                 t->name, t->site ? t->site : "?", t->deliveries);
-    }
+    report_members(&rt->background);
+}
+
+/* Nothing is ready, and no timer, no I/O and no thread can change that. */
+static void report_deadlock(struct loop *l)
+{
+    struct runtime *rt = (struct runtime *)l;
+    if (rt->jobs > 0 || rt->deadlock_told)
+        return;
+    rt->deadlock_told = true;
+    rota_log(ROTA_LOG_ERROR,
+             "deadlock: all %zu tasks wait, and nothing can wake them; those "
+             "of no group:",
+             rt->tasks);
+    report_members(rt->main->group);
+    report_members(&rt->background);
 }
 
 struct drain_report {
@@ -97,6 +119,7 @@ int rota_run(rota_fn *fn, void *arg, const rota_run_options *options)
     int rc = loop_init(&rt->loop);
     if (rc < 0)
         goto no_loop;
+    rt->loop.stuck = report_deadlock;
     group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
     rc = run_main(rt, fn, arg);
     for (size_t i = 0; i < sizeof rt->pools / sizeof *rt->pools; i++)

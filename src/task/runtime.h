@@ -16,7 +16,9 @@ struct runtime {
     struct rota_task *main;
     struct pool *pools[2]; /* by enum pool_kind; made at first use */
     size_t tasks;          /* alive */
+    size_t jobs;           /* on pool threads, or queued for them */
     bool ending;           /* all tasks are over, no more callbacks */
+    bool deadlock_told;
     rota_run_options options;
 };
 

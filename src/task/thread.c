@@ -329,9 +329,11 @@ int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
     list_init(&j.clause.link);
     list_init(&j.link);
     sem_init(&j.answered, 0, 0);
+    p->runtime->jobs++;
     rc = enqueue(p, &j);
     if (rc == 0)
         rc = serve(&j, t);
+    p->runtime->jobs--;
     sem_destroy(&j.answered);
     pass_room_on(p);
     return rc;

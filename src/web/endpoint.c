@@ -179,10 +179,8 @@ static const void *parse(rota_request *r, const rota_route *route,
     return rc < 0 ? NULL : in;
 }
 
-static int good_status(const rota_request *r, const rota_route *route)
+static int good_status(const rota_route *route)
 {
-    if (r->status)
-        return r->status;
     if (route->status)
         return route->status;
     return route->out->kind == ROTA_KIND_NONE ? 204 : 200;
@@ -199,18 +197,17 @@ static void respond_model(rota_request *r, const rota_route *route,
         problem_respond(r, rc == -ENOMEM ? 503 : 500, NULL, NULL);
         return;
     }
-    http_respond(r->http, good_status(r, route), ROTA_STR("application/json"),
+    http_respond(r->http, r->status, ROTA_STR("application/json"),
                  (rota_str){ buf_head(body), buf_len(body) });
 }
 
-static void respond_raw(rota_request *r, const rota_route *route,
-                        const rota_response *out)
+static void respond_raw(rota_request *r, const rota_response *out)
 {
-    int status = out->status ? out->status : good_status(r, route);
-    if (out->stream && r->http->answer == HTTP_NOT_ANSWERED)
-        http_begin(r->http, status, out->type, out->length);
-    else
+    int status = out->status ? out->status : r->status;
+    if (!out->stream)
         http_respond(r->http, status, out->type, out->body);
+    else if (r->http->answer == HTTP_NOT_ANSWERED)
+        http_begin(r->http, status, out->type, out->length);
 }
 
 static void respond(rota_request *r, const rota_route *route, void *out)
@@ -218,14 +215,13 @@ static void respond(rota_request *r, const rota_route *route, void *out)
     if (r->error)
         problem_respond(r, r->error, r->detail, NULL);
     else if (route->out->kind == ROTA_KIND_NONE)
-        http_respond(r->http, good_status(r, route), ROTA_STR(""),
-                     ROTA_STR(""));
+        http_respond(r->http, r->status, ROTA_STR(""), ROTA_STR(""));
     else if (!out) {
         rota_log(ROTA_LOG_ERROR, "%s (%s): no result and no error",
                  route->name, route->source);
         problem_respond(r, 500, NULL, NULL);
     } else if (route->out->kind == ROTA_KIND_OPAQUE) {
-        respond_raw(r, route, out);
+        respond_raw(r, out);
     } else {
         respond_model(r, route, out);
     }
@@ -247,6 +243,7 @@ void endpoint_run(rota_request *r, const rota_route *route,
     rota_dur timeout = route->timeout > 0 ? rota_seconds(route->timeout)
                                           : r->app->timeout;
     http_set_timeout(r->http, timeout);
+    r->status = good_status(route);
     c.in = parse(r, route, pattern, path);
     if (!c.in)
         return;

@@ -123,7 +123,6 @@ rota_response *rota_stream_out(rota_request *r, const char *type,
         return NULL;
     out->stream = true;
     out->length = length;
-    out->status = r->status ? r->status : 200;
     return out;
 }
 
@@ -138,7 +137,8 @@ static int write_in_task(void *arg)
     struct write_call *w = arg;
     struct http_request *http = w->out->request->http;
     if (http->answer == HTTP_NOT_ANSWERED)
-        http_begin(http, w->out->status, w->out->type, w->out->length);
+        http_begin(http, w->out->request->status, w->out->type,
+                   w->out->length);
     return http_write(http, w->bytes, w->size);
 }
 

@@ -16,14 +16,15 @@ struct app;
 struct rota_request {
     struct http_request *http;
     struct app *app;
-    int status;         /* set by the handler; 0: the route's */
+    int status;         /* of a good answer: the route's, until the handler
+                         * sets another */
     int error;          /* status of rota_http_error; 0: none */
     const char *detail; /* its sentence */
 };
 
 struct rota_response {
     rota_request *request;
-    int status; /* 0: the route's */
+    int status; /* 0: the request's */
     rota_str type;
     rota_str body;
     bool stream; /* the answer has begun with the first write */

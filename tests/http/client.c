@@ -29,8 +29,8 @@ void client_open(struct client *c, int port)
                              .sin_port = htons((uint16_t)port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int on = 1;
-    *c = (struct client){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
-                                       0) };
+    *c =
+        (struct client){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     CHECK(c->fd >= 0);
     if (connect(c->fd, (struct sockaddr *)&a, sizeof a) < 0)
         test_fail(TEST_AT, "connect: %s", strerror(errno));
@@ -124,8 +124,8 @@ static bool next_line(const char **at, const char **line, size_t *len)
     return true;
 }
 
-static unsigned count_header(const struct reply *r, const char *name,
-                             char *out, size_t size)
+static unsigned count_header(const struct reply *r, const char *name, char *out,
+                             size_t size)
 {
     const char *at = strstr(r->head, "\r\n") + 2, *line;
     size_t len, name_len = strlen(name);
@@ -333,6 +333,11 @@ void client_want_body(struct client *c, int status, const char *body)
     reply_free(&r);
 }
 
+void client_want_some(struct client *c)
+{
+    more(c);
+}
+
 void client_want_end(struct client *c)
 {
     ssize_t n = c->len > 0 ? 1 : receive(c, PATIENCE_MS);
@@ -367,7 +372,8 @@ void client_ask(int port, const char *request, struct reply *r)
     struct client c;
     client_open(&c, port);
     CHECK(client_say(&c, request));
-    client_read(&c, r, strncmp(request, "HEAD ", 5) == 0 ? REPLY_BODY_NEVER
-                                                         : REPLY_BODY_ALWAYS);
+    client_read(&c, r,
+                strncmp(request, "HEAD ", 5) == 0 ? REPLY_BODY_NEVER
+                                                  : REPLY_BODY_ALWAYS);
     client_close(&c);
 }

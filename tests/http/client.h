@@ -58,6 +58,9 @@ void client_want(struct client *c, int status);
 /* The same, and with just this body. */
 void client_want_body(struct client *c, int status, const char *body);
 
+/* The first bytes of a response have come. */
+void client_want_some(struct client *c);
+
 /* The server has ended the connection, in either way, without another byte. */
 void client_want_end(struct client *c);
 /* It has, by a reset or in the middle of a response: what came is dropped. */

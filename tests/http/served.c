@@ -71,15 +71,18 @@ static void big(struct http_request *r)
     if (!body)
         return;
     memset(body, 'b', n);
+    rota_log(ROTA_LOG_INFO, "big");
     http_respond(r, 200, ROTA_STR("text/plain"), (rota_str){ body, n });
 }
 
 static void pieces(struct http_request *r)
 {
     long n = query(r);
+    int rc = 0;
     http_begin(r, 200, ROTA_STR("text/plain"), -1);
-    while (n-- > 0 && http_write(r, piece, sizeof piece) == 0)
-        ;
+    while (n-- > 0 && rc == 0)
+        rc = http_write(r, piece, sizeof piece);
+    rota_log(ROTA_LOG_INFO, "pieces: %s", rota_strerror(rc));
 }
 
 static void known(struct http_request *r)
@@ -101,10 +104,12 @@ static void pieces_until_deadline(struct http_request *r)
 
 static void split(struct http_request *r)
 {
-    static const char *const names[] = { "X-A", "X-A", "X-A", "X A", "X:",
-                                         "", "X\r\n", "Content-Length" };
-    static const char *const values[] = { "a\r\nX-Evil: 1", "a\nb", "a\rb",
-                                          "a", "a", "a", "a", "5" };
+    static const char *const names[] = {
+        "X-A", "X-A", "X-A", "X A", "X:", "", "X\r\n", "Content-Length"
+    };
+    static const char *const values[] = {
+        "a\r\nX-Evil: 1", "a\nb", "a\rb", "a", "a", "a", "a", "5"
+    };
     size_t i = (size_t)query(r);
     rota_str type = ROTA_STR("text/plain");
     if (i == COUNT_OF(names))

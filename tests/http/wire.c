@@ -32,9 +32,9 @@ static void send_split(struct client *c, const struct variant *v, size_t piece)
 static bool answered(struct client *c, const struct variant *v)
 {
     struct reply r;
-    client_read(c, &r, strncmp(v->bytes, "HEAD ", 5) == 0
-                           ? REPLY_BODY_NEVER
-                           : REPLY_BODY_ALWAYS);
+    client_read(c, &r,
+                strncmp(v->bytes, "HEAD ", 5) == 0 ? REPLY_BODY_NEVER
+                                                   : REPLY_BODY_ALWAYS);
     if (r.status != v->status)
         test_fail(TEST_AT, "status %d, not %d, for %s", r.status, v->status,
                   shown(v));

@@ -19,13 +19,12 @@ struct variant {
     {                                                 \
         status, "" literal "", sizeof("" literal) - 1 \
     }
-#define AFTER       "GET /after HTTP/1.1\r\nHost: a\r\n\r\n"
-#define LINE(line)  line "\r\nHost: a\r\n\r\n"
-#define FIELD(line) "GET / HTTP/1.1\r\nHost: a\r\n" line "\r\n\r\n"
-#define POST(lines) "POST /echo HTTP/1.1\r\nHost: a\r\n" lines "\r\n\r\n"
-#define POST_1_0(lines) \
-    "POST /echo HTTP/1.0\r\nHost: a\r\n" lines "\r\n\r\n"
-#define CHUNKS(body) POST("Transfer-Encoding: chunked") body
+#define AFTER           "GET /after HTTP/1.1\r\nHost: a\r\n\r\n"
+#define LINE(line)      line "\r\nHost: a\r\n\r\n"
+#define FIELD(line)     "GET / HTTP/1.1\r\nHost: a\r\n" line "\r\n\r\n"
+#define POST(lines)     "POST /echo HTTP/1.1\r\nHost: a\r\n" lines "\r\n\r\n"
+#define POST_1_0(lines) "POST /echo HTTP/1.0\r\nHost: a\r\n" lines "\r\n\r\n"
+#define CHUNKS(body)    POST("Transfer-Encoding: chunked") body
 
 /* Each variant is sent with AFTER behind it, in one piece and byte by byte:
  * one answer of this status, which says close, and the end. */

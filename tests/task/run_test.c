@@ -2,6 +2,7 @@
  * rota_run: the loop's turns, its fairness, and the way it ends.
  */
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tasks.h"
@@ -460,4 +461,48 @@ TEST("TASK-22 a task that runs out of stack dies with its name")
     CHECK(test_child(run_overflow, err, sizeof err) != 0);
     CHECK_HAS(err, "overflow");
     CHECK_HAS(err, "deep");
+}
+
+static void write_until_last(enum rota_log_level level, const char *line)
+{
+    (void)level;
+    fprintf(stderr, "%s\n", line);
+    if (strstr(line, "  wait_in_vain ("))
+        _exit(5); /* or it would wait for ever */
+}
+
+static int nap_on_thread(void *arg)
+{
+    (void)arg;
+    usleep(20000);
+    return 1;
+}
+
+static ROTA_ASYNC(wait_in_vain, (rota_future *, f))
+{
+    CHECK_INT(rota_to_thread(nap_on_thread, NULL), 1);
+    return rota_future_wait(f, NULL);
+}
+
+static int wait_for_ever(void *arg)
+{
+    (void)arg;
+    rota_set_log_handler(write_until_last);
+    rota_task *t = rota_create_task(wait_in_vain, rota_future_new());
+    return rota_await(t);
+}
+
+static void run_wait_for_ever(void)
+{
+    run(wait_for_ever);
+}
+
+TEST("LOOP-12 PITFALLS 46 when nothing can wake any task, that is reported")
+{
+    char err[2048];
+    int status = test_child(run_wait_for_ever, err, sizeof err);
+    CHECK(WIFEXITED(status));
+    CHECK_HAS(err, "deadlock: all 2 tasks wait");
+    CHECK_HAS(err, "  main (spawned at ?) awaits wait_in_vain");
+    CHECK_HAS(err, "  wait_in_vain (spawned at ");
 }

@@ -320,7 +320,7 @@ TASK_TEST(
     "SHLD-05 SHLD-06 joining does not touch what is joined; its cancel is "
     "an outcome")
 {
-    rota_task *t = rota_create_task(give_after, rota_ms(3), 4);
+    rota_task *t = rota_create_task(give_after, rota_ms(50), 4);
     rota_task *joiner = rota_create_task(join_it, t);
     CHECK_INT(rota_sleep(0), 0);
     rota_task_cancel(joiner, NULL);

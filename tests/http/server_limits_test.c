@@ -1,0 +1,411 @@
+/*
+ * The limits of a running server: sizes, timeouts, how many connections and
+ * requests, what happens when descriptors run out, and how it ends. Timeouts
+ * are set small here; that something did not happen too early is told by the
+ * order of events, never by a clock.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+static void nap_ms(long ms)
+{
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+    nanosleep(&t, NULL);
+}
+
+static void ask(struct client *c, const char *path)
+{
+    char text[128];
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    CHECK(client_say(c, text));
+}
+
+/* One answer, which says that the connection ends; and it does. */
+static void want_last(struct client *c, int status)
+{
+    struct reply r;
+    client_read(c, &r, REPLY_BODY_ALWAYS);
+    CHECK_INT(r.status, status);
+    CHECK(r.close);
+    reply_free(&r);
+    client_want_end(c);
+    client_close(c);
+}
+
+/* ----------------------------------------------------------------- sizes */
+
+/* "GET /xxx... HTTP/1.1" with a target of `n` bytes. */
+static void ask_long(struct client *c, size_t n)
+{
+    static char target[20000];
+    memset(target, 'x', n);
+    target[0] = '/';
+    target[n] = '\0';
+    CHECK(client_say(c, "GET "));
+    CHECK(client_say(c, target));
+    client_say(c, " HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+TEST("a target of 8192 bytes is taken, a longer one is 414")
+{
+    struct process p;
+    struct client c;
+    served_start(&p, NULL);
+    client_open(&c, p.port);
+    ask_long(&c, 8192);
+    client_want(&c, 200);
+    ask_long(&c, 8193);
+    client_say(&c, AFTER);
+    want_last(&c, 414);
+    CHECK(!strstr(process_log(&p), "what stood behind"));
+    process_stop(&p);
+}
+
+/* A request with `lines` header lines of `size` bytes each, beside Host. */
+static void ask_headers(struct client *c, int lines, size_t size)
+{
+    static char line[20000];
+    memset(line, 'y', size);
+    memcpy(line, "X: ", 3);
+    line[size] = '\0';
+    CHECK(client_say(c, "GET / HTTP/1.1\r\nHost: a\r\n"));
+    for (int i = 0; i < lines; i++) {
+        client_say(c, line);
+        client_say(c, "\r\n");
+    }
+    client_say(c, "\r\n");
+}
+
+TEST("a header line over 16 KiB, a head over 32 KiB, or more than 100 lines "
+     "are 431")
+{
+    static const struct {
+        int lines;
+        size_t size;
+        int status;
+    } asked[] = {
+        { 1, 16000, 200 }, { 99, 10, 200 },  { 1, 16400, 431 },
+        { 3, 10900, 431 }, { 100, 10, 431 }, { 2000, 10, 431 },
+    };
+    struct process p;
+    served_start(&p, NULL);
+    for (size_t i = 0; i < COUNT_OF(asked); i++) {
+        struct client c;
+        client_open(&c, p.port);
+        ask_headers(&c, asked[i].lines, asked[i].size);
+        if (asked[i].status == 200) {
+            client_want(&c, 200);
+            client_want_alive(&c);
+            client_close(&c);
+        } else {
+            want_last(&c, asked[i].status);
+        }
+    }
+    process_stop(&p);
+}
+
+/* -------------------------------------------------------------- timeouts */
+
+TEST("a head that does not come in time is 408, however it trickles")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.head_timeout = rota_ms(200);
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    client_open(&c, p.port);
+    CHECK(client_say(&c, "GET / HTTP/1.1\r\nHost: a\r\n"));
+    want_last(&c, 408);
+    client_open(&c, p.port); /* also behind a good one */
+    ask(&c, "/x");
+    CHECK(client_say(&c, "G"));
+    client_want_body(&c, 200, "GET /x");
+    want_last(&c, 408);
+    client_open(&c, p.port);
+    CHECK(client_say(&c, "GET / HTTP/1.1\r\nHost: a\r\nX: "));
+    for (int i = 0; i < 100; i++) {
+        client_say(&c, "y");
+        nap_ms(5);
+    }
+    want_last(&c, 408);
+    process_stop(&p);
+}
+
+TEST("a connection on which nothing comes is closed without a word")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.head_timeout = rota_ms(100);
+    o.idle_timeout = rota_ms(100);
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    client_open(&c, p.port);
+    client_want_end(&c);
+    client_close(&c);
+    client_open(&c, p.port);
+    client_want_alive(&c);
+    client_want_end(&c);
+    client_close(&c);
+    process_stop(&p);
+}
+
+TEST("a body slower than the least rate is 408, though it never pauses")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.body_rate = 100000;
+    o.body_grace = rota_ms(200);
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    client_open(&c, p.port);
+    CHECK(client_say(&c, POST("Content-Length: 90000")));
+    for (int i = 0; i < 100; i++) {
+        client_say(&c, "y");
+        nap_ms(5);
+    }
+    want_last(&c, 408);
+    process_stop(&p);
+}
+
+TEST("a client that never reads is cut off, and its handler is told")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.write_timeout = rota_ms(200);
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    client_open(&c, p.port);
+    ask(&c, "/pieces?1000000000");
+    process_want_log(&p, "pieces: ");
+    client_want_reset(&c);
+    client_close(&c);
+    client_open(&c, p.port);
+    ask(&c, "/big?50000000");
+    process_want_log(&p, "big");
+    nap_ms(500);
+    client_want_reset(&c);
+    client_close(&c);
+    process_stop(&p);
+}
+
+TEST("a handler that misses its deadline is cancelled, and answers 504")
+{
+    struct process p;
+    struct client c;
+    served_start(&p, NULL);
+    client_open(&c, p.port);
+    ask(&c, "/late?50");
+    client_want_body(&c, 504, "too late");
+    CHECK_HAS(process_log(&p), "cancelled");
+    ask(&c, "/sleep?100"); /* the next one is not under it */
+    client_want_body(&c, 200, "slept");
+    client_close(&c);
+    process_stop(&p);
+}
+
+/* ------------------------------------------------------------- how many */
+
+TEST("after its last request a connection is closed")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.requests = 3;
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    client_open(&c, p.port);
+    client_want_alive(&c);
+    client_want_alive(&c);
+    ask(&c, "/x");
+    client_say(&c, AFTER);
+    want_last(&c, 200);
+    CHECK(!strstr(process_log(&p), "what stood behind"));
+    process_stop(&p);
+}
+
+TEST("a connection beyond its life is closed with its next answer")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.life = 1;
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    client_open(&c, p.port);
+    nap_ms(20);
+    ask(&c, "/sleep?5");
+    want_last(&c, 200);
+    process_stop(&p);
+}
+
+TEST("connections beyond the cap wait until one goes")
+{
+    enum { CAP = 5, CLIENTS = 12 };
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.connections = CAP;
+    struct process p;
+    struct client c[CLIENTS];
+    served_start(&p, &o);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_open(&c[i], p.port);
+        ask(&c[i], "/x");
+        if (i < CAP)
+            client_want_body(&c[i], 200, "GET /x");
+    }
+    /* At most one more may have slipped in before accepting stopped. */
+    client_want_silence(&c[CAP + 1]);
+    client_want_silence(&c[CLIENTS - 1]);
+    for (int i = 0; i < CLIENTS; i++) {
+        if (i >= CAP)
+            client_want_body(&c[i], 200, "GET /x");
+        client_close(&c[i]);
+    }
+    process_stop(&p);
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+    while ((text = strstr(text, part))) {
+        text++;
+        n++;
+    }
+    return n;
+}
+
+TEST("PITFALLS/27: without descriptors accepting pauses, does not spin, and "
+     "goes on")
+{
+    enum { DESCRIPTORS = 40, CLIENTS = 60 };
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    struct rlimit few, all;
+    struct process p;
+    struct client c[CLIENTS];
+    o.connections = 1000;
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &all), 0);
+    few = all;
+    few.rlim_cur = DESCRIPTORS;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+    served_start(&p, &o);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &all), 0);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_open(&c[i], p.port);
+        ask(&c[i], "/x");
+    }
+    process_want_log(&p, "cannot accept connections for now");
+    nap_ms(300);
+    CHECK(count_of(process_log(&p), "cannot accept") < 10);
+    client_want_body(&c[0], 200, "GET /x"); /* others are still served */
+    client_want_alive(&c[0]);
+    client_close(&c[0]);
+    for (int i = 1; i < CLIENTS; i++) {
+        client_want_body(&c[i], 200, "GET /x");
+        client_close(&c[i]);
+    }
+    process_stop(&p);
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static bool refused(int port)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool no = connect(fd, (struct sockaddr *)&a, sizeof a) < 0 &&
+              errno == ECONNREFUSED;
+    close(fd);
+    return no;
+}
+
+static void want_exit(struct process *p, int status)
+{
+    int got = process_end(p, 0);
+    if (!WIFEXITED(got) || WEXITSTATUS(got) != status)
+        test_fail(TEST_AT, "wait status %#x: %s", (unsigned)got,
+                  process_log(p));
+}
+
+TEST("a server that ends answers what was asked, and takes nobody new")
+{
+    struct process p;
+    struct client idle, busy, half;
+    served_start(&p, NULL);
+    client_open(&idle, p.port);
+    client_want_alive(&idle);
+    client_open(&half, p.port);
+    CHECK(client_say(&half, "GET /half HTTP/1.1\r\nHo"));
+    client_open(&busy, p.port);
+    ask(&busy, "/sleep?700");
+    client_want_silence(&busy);
+    CHECK_INT(kill(p.pid, SIGTERM), 0);
+    client_want_end(&idle);
+    CHECK(refused(p.port));
+    CHECK(client_say(&half, "st: a\r\n\r\n"));
+    want_last(&half, 200);
+    want_last(&busy, 200);
+    client_close(&idle);
+    want_exit(&p, 0);
+}
+
+TEST("a server that ends still sends what a slow reader has not read")
+{
+    struct process p;
+    struct client c;
+    served_start(&p, NULL);
+    client_open(&c, p.port);
+    ask(&c, "/big?30000000");
+    process_want_log(&p, "big");
+    CHECK_INT(kill(p.pid, SIGTERM), 0);
+    nap_ms(400); /* more than an idle connection gets */
+    struct reply r;
+    client_read(&c, &r, REPLY_BODY_ALWAYS);
+    CHECK_INT(r.len, 30000000);
+    reply_free(&r);
+    client_want_end(&c);
+    client_close(&c);
+    want_exit(&p, 0);
+}
+
+TEST("what does not end within the drain timeout is cancelled")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.drain_timeout = rota_ms(200);
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    client_open(&c, p.port);
+    ask(&c, "/wait");
+    process_want_log(&p, "waiting");
+    CHECK_INT(kill(p.pid, SIGTERM), 0);
+    client_want_end(&c);
+    client_close(&c);
+    want_exit(&p, 0);
+    CHECK_HAS(process_log(&p), "cancelled");
+    CHECK_HAS(process_log(&p), "did not end in time");
+}
+
+TEST("the second signal ends it at once")
+{
+    struct process p;
+    struct client c;
+    served_start(&p, NULL);
+    client_open(&c, p.port);
+    ask(&c, "/wait");
+    process_want_log(&p, "waiting");
+    CHECK_INT(kill(p.pid, SIGTERM), 0);
+    client_want_silence(&c);
+    CHECK_INT(kill(p.pid, SIGTERM), 0);
+    client_want_end(&c);
+    client_close(&c);
+    want_exit(&p, 0);
+}
