@@ -50,6 +50,20 @@ static bool connection_gone(int rc)
            rc == -EAGAIN || rc == -ECANCELED;
 }
 
+/* Until a while has passed, or a connection has gone. */
+static void pause_accepting(struct http_server *s, int rc)
+{
+    rota_time later = s->loop->now + accept_retry;
+    if (s->loop->now >= s->warn_at) {
+        rota_log(ROTA_LOG_WARNING,
+                 "cannot accept connections for now: %s (%zu are open)",
+                 rota_strerror(rc), s->count);
+        s->warn_at = later;
+    }
+    if (!s->accept.armed)
+        rota_ignore(timer_arm(&s->loop->timers, &s->retry, later));
+}
+
 static void accepted(struct op *op)
 {
     struct http_server *s = container_of(op, struct http_server, accept);
@@ -58,12 +72,7 @@ static void accepted(struct op *op)
         if (s->count >= s->options.connections && op->armed)
             op_cancel(s->loop, op);
     } else if (!connection_gone(op->result) && !s->draining) {
-        rota_log(ROTA_LOG_WARNING,
-                 "cannot accept connections for now: %s (%zu are open)",
-                 rota_strerror(op->result), s->count);
-        if (!op->armed)
-            rota_ignore(timer_arm(&s->loop->timers, &s->retry,
-                                  s->loop->now + accept_retry));
+        pause_accepting(s, op->result);
     }
     accept_more(s);
     stopped_when_empty(s);
@@ -144,6 +153,7 @@ void http_server_drain(struct http_server *s)
 void http_server_forget(struct http_server *s)
 {
     s->count--;
+    timer_cancel(&s->loop->timers, &s->retry);
     accept_more(s);
     stopped_when_empty(s);
 }

@@ -66,6 +66,7 @@ struct http_server {
 
     struct op accept;
     struct timer retry; /* of accepting, after an error */
+    rota_time warn_at;  /* no line about such errors before this */
     struct list connections;
     size_t count;
     bool draining;

@@ -95,7 +95,7 @@ TEST("a header line over 16 KiB, a head over 32 KiB, or more than 100 lines "
         int status;
     } asked[] = {
         { 1, 16000, 200 }, { 99, 10, 200 },  { 1, 16400, 431 },
-        { 3, 10900, 431 }, { 100, 10, 431 }, { 2000, 10, 431 },
+        { 3, 11000, 431 }, { 100, 10, 431 }, { 2000, 10, 431 },
     };
     struct process p;
     served_start(&p, NULL);
