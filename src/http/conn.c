@@ -386,13 +386,19 @@ void conn_begin_close(struct http_conn *c)
     conn_written(c);
 }
 
+/* A server that ends waits but for what may be on its way. */
+static void wait_idle(struct http_conn *c, rota_dur timeout)
+{
+    set_deadline(c, CONN_IDLE, c->server->draining ? drain_grace : timeout);
+}
+
 /* Between requests, or in the middle of a head. */
 static void wait_for_head(struct http_conn *c)
 {
     const struct http_options *o = &c->server->options;
     if (conn_input(c).len == 0) {
         buf_fini(&c->in);
-        set_deadline(c, CONN_IDLE, o->idle_timeout);
+        wait_idle(c, o->idle_timeout);
         return;
     }
     if (c->head_since == 0)
@@ -484,8 +490,7 @@ int conn_new(struct http_server *s, int fd)
     c->born = s->loop->now;
     list_push(&s->connections, &c->link);
     s->count++;
-    set_deadline(c, CONN_IDLE,
-                 s->draining ? drain_grace : s->options.head_timeout);
+    wait_idle(c, s->options.head_timeout);
     receive(c);
     if (c->broken)
         close_now(c);

@@ -3,6 +3,10 @@
  * come, and runs the handler for each. All requests that came together are
  * answered here in a row; their responses gather in the output and leave in
  * one write.
+ *
+ * A request that waits should keep to one page of its stack. So frames on the
+ * way to the handler are kept small, and what is seldom needed and large
+ * stands in functions that are not inlined.
  */
 #include "http/serve.h"
 
@@ -32,7 +36,6 @@ static int copy_head(struct http_request *r, const char *bytes, size_t len)
 
 static int begin(struct http_request *r, struct http_conn *c, size_t len)
 {
-    *r = (struct http_request){ .conn = c, .arena = r->arena };
     int rc = copy_head(r, conn_input(c).ptr, len);
     if (rc < 0)
         return rc;
@@ -87,7 +90,7 @@ static bool serve_next(struct http_conn *c)
         return false;
     }
     char first[CONN_ARENA];
-    struct http_request r;
+    struct http_request r = { .conn = c };
     rota_arena_init(&r.arena, first, sizeof first);
     if (begin(&r, c, (size_t)len) < 0) {
         rota_arena_fini(&r.arena);
@@ -109,7 +112,7 @@ int serve(void *arg)
     return 0;
 }
 
-void refuse(struct http_conn *c, int status)
+__attribute__((noinline)) void refuse(struct http_conn *c, int status)
 {
     char text[RESPONSE_PROBLEM];
     rota_str body = response_problem(text, status);

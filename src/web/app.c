@@ -112,7 +112,7 @@ static bool asks_server(const struct http_request *http)
 }
 
 /* The long way: a path with wildcards, or that is no route. */
-static void answer_parsed(rota_request *r)
+__attribute__((noinline)) static void answer_parsed(rota_request *r)
 {
     struct path path;
     struct router_match match;

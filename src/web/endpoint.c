@@ -146,24 +146,35 @@ static void refuse_params(rota_request *r, int rc, const rota_errors *errors)
         problem_respond(r, 503, "no memory", NULL);
 }
 
-/* Parses what the handler takes: NULL when the request was answered. */
-static const void *parse(rota_request *r, const rota_route *route,
+/* What the pattern's wildcards took of the path, in the arena; NULL: no
+ * memory. */
+static struct params_pair *captured(rota_request *r,
+                                    const struct router_pattern *pattern,
+                                    const struct path *path)
+{
+    unsigned count = router_pattern_captures(pattern);
+    struct params_pair *pairs =
+        rota_arena_alloc(&r->http->arena, count * sizeof *pairs);
+    for (unsigned i = 0; pairs && i < count; i++)
+        pairs[i] = (struct params_pair){
+            router_pattern_name(pattern, i),
+            router_pattern_value(pattern, i, path),
+        };
+    return pairs;
+}
+
+/* Parses what the handler takes: NULL when the request was answered. Its frame
+ * is gone when the handler runs. */
+__attribute__((noinline)) static const void *parse(rota_request *r, const rota_route *route,
                          const struct router_pattern *pattern,
                          const struct path *path)
 {
     static const None nothing;
     if (route->in->kind == ROTA_KIND_NONE)
         return &nothing;
-    struct params_pair pairs[ROUTER_CAPTURES_MOST];
-    unsigned count = router_pattern_captures(pattern);
-    for (unsigned i = 0; i < count; i++)
-        pairs[i] = (struct params_pair){
-            router_pattern_name(pattern, i),
-            router_pattern_value(pattern, i, path),
-        };
     struct params_source src = {
-        .path = pairs,
-        .path_len = count,
+        .path = captured(r, pattern, path),
+        .path_len = router_pattern_captures(pattern),
         .query = http_query(r->http),
         .header = find_header,
         .request = r->http,
@@ -172,8 +183,9 @@ static const void *parse(rota_request *r, const rota_route *route,
         return NULL;
     rota_errors errors = { 0 };
     void *in = rota_arena_alloc(&r->http->arena, route->in->size);
-    int rc = in ? params_parse(&r->http->arena, route->in, &src, in, &errors)
-                : -ENOMEM;
+    int rc = in && src.path
+                 ? params_parse(&r->http->arena, route->in, &src, in, &errors)
+                 : -ENOMEM;
     if (rc < 0)
         refuse_params(r, rc, &errors);
     return rc < 0 ? NULL : in;
