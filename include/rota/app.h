@@ -49,9 +49,10 @@ typedef struct rota_app {
 
 /*
  * Reads the command line (--host, --port, --help, the app's own flags),
- * checks the routes, listens, serves until SIGTERM or SIGINT, answers what has
- * been asked (a second signal: ends at once). Returns the program's exit
- * status: 0, or 1 after one line on stderr that says what to do.
+ * checks the routes, listens, calls start, serves until SIGTERM or SIGINT,
+ * answers what has been asked. A second signal ends it at once, with exit
+ * status 1 and without `stop` if handlers block their threads. Returns the
+ * program's exit status: 0, or 1 after one line on stderr that says what to do.
  */
 #define rota_app_main(argc, argv, ...)                                         \
     rota_app_run(argc, argv, &(const rota_app){ __VA_ARGS__ })

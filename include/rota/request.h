@@ -81,8 +81,10 @@ ROTA_API rota_response *rota_file_below(rota_request *r, const char *folder,
 /*
  * An answer in pieces. The head goes out with the first one; `length` bytes
  * are announced, or -1: chunked. rota_write_out waits while the client does not
- * keep up: 0, or -EPIPE, -ECONNRESET (it has gone), -ETIMEDOUT, -ECANCELED,
- * -EOVERFLOW (more than announced). Suspends: rota_write_out.
+ * keep up: 0, or -EPIPE (it has gone, or asked by HEAD), -ECONNRESET (it has
+ * gone), -ETIMEDOUT, -ECANCELED, -EOVERFLOW (more than announced). An answer
+ * that fails half-way, by an error or a deadline, is cut off by a reset: no
+ * client may take half of it for the whole. Suspends: rota_write_out.
  *
  *     rota_response *out = rota_stream_out(r, "text/csv", -1);
  *     while (... && rota_write_out(out, line, n) == 0)

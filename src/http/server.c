@@ -44,12 +44,6 @@ static void stopped_when_empty(struct http_server *s)
     clause_fire(waiting, 0);
 }
 
-static bool connection_gone(int rc)
-{
-    return rc == -ECONNABORTED || rc == -EPROTO || rc == -EINTR ||
-           rc == -EAGAIN || rc == -ECANCELED;
-}
-
 /* Until a while has passed, or a connection has gone. */
 static void pause_accepting(struct http_server *s, int rc)
 {
@@ -71,7 +65,8 @@ static void accepted(struct op *op)
         rota_ignore(conn_new(s, op->result));
         if (s->count >= s->options.connections && op->armed)
             op_cancel(s->loop, op);
-    } else if (!connection_gone(op->result) && !s->draining) {
+    } else if (!op_is_of_connection(op->result) && op->result != -EAGAIN &&
+               op->result != -ECANCELED && !s->draining) {
         pause_accepting(s, op->result);
     }
     accept_more(s);
@@ -90,15 +85,14 @@ static size_t connections_possible(void)
 static void drain_over(struct timer *timer)
 {
     struct http_server *s = container_of(timer, struct http_server, end);
-    rota_log(ROTA_LOG_WARNING, "%zu connections did not end in time",
-             s->count);
+    rota_log(ROTA_LOG_WARNING, "%zu connections did not end in time", s->count);
     list_each_safe (it, &s->connections)
         conn_abort(container_of(it, struct http_conn, link));
 }
 
 void http_server_init(struct http_server *s, int fd,
-                      const struct http_options *options,
-                      http_handler *handler, void *arg)
+                      const struct http_options *options, http_handler *handler,
+                      void *arg)
 {
     *s = (struct http_server){
         .options = *options,
@@ -210,12 +204,14 @@ static void write_date(char out[HTTP_DATE_SIZE], time_t now)
 {
     static const char days[][4] = { "Sun", "Mon", "Tue", "Wed",
                                     "Thu", "Fri", "Sat" };
-    static const char months[][4] = { "Jan", "Feb", "Mar", "Apr",
-                                      "May", "Jun", "Jul", "Aug",
-                                      "Sep", "Oct", "Nov", "Dec" };
+    static const char months[][4] = {
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+    };
     struct tm tm;
     gmtime_r(&now, &tm);
-    snprintf(out, HTTP_DATE_SIZE, "Date: %s, %02u %s %04u %02u:%02u:%02u GMT\r\n",
+    snprintf(out, HTTP_DATE_SIZE,
+             "Date: %s, %02u %s %04u %02u:%02u:%02u GMT\r\n",
              days[tm.tm_wday % 7], (unsigned)tm.tm_mday % 100,
              months[tm.tm_mon % 12], (unsigned)(tm.tm_year + 1900) % 10000,
              (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
@@ -242,8 +238,8 @@ void http_server_give_buffer(struct http_server *s, struct buf *b)
 {
     enum { KEPT_MOST = 16 * 1024 };
     if (b->data && s->spares < HTTP_SPARE_BUFFERS && b->size <= KEPT_MOST)
-        s->spare[s->spares++] = (struct buf){ .data = b->data,
-                                              .size = b->size };
+        s->spare[s->spares++] =
+            (struct buf){ .data = b->data, .size = b->size };
     else
         buf_fini(b);
     *b = (struct buf){ 0 };

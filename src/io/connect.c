@@ -30,23 +30,6 @@ int rota_listen_unix(const char *path, const rota_listen_options *options)
     return told(net_listen_unix(path, options, err, sizeof err), err);
 }
 
-/* accept(2): these are errors of one connection, not of the listener. */
-static bool is_of_connection(int error)
-{
-    switch (error) {
-    case ECONNABORTED:
-    case EINTR:
-    case ENETDOWN:
-    case EPROTO:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return true;
-    default: return false;
-    }
-}
-
 static int try_accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
     socklen_t room = len ? *len : 0;
@@ -55,7 +38,7 @@ static int try_accept(int fd, struct sockaddr *addr, socklen_t *len)
         if (len)
             *len = room;
         rc = accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    } while (rc < 0 && is_of_connection(errno));
+    } while (rc < 0 && op_is_of_connection(-errno));
     return rc < 0 ? -errno : rc;
 }
 

@@ -280,23 +280,6 @@ static void serve_stream(struct epoll_backend *e, struct fd_slot *slot,
     }
 }
 
-/* accept(2): these are errors of one connection, not of the listener. */
-static bool is_of_connection(int error)
-{
-    switch (error) {
-    case ECONNABORTED:
-    case EINTR:
-    case ENETDOWN:
-    case EPROTO:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return true;
-    default: return false;
-    }
-}
-
 static void serve_accept(struct epoll_backend *e, struct fd_slot *slot,
                          struct op *op)
 {
@@ -307,7 +290,7 @@ static void serve_accept(struct epoll_backend *e, struct fd_slot *slot,
             slot->in_blocked = true;
             return;
         }
-        if (fd < 0 && is_of_connection(errno))
+        if (fd < 0 && op_is_of_connection(-errno))
             continue;
         if (fd < 0) {
             finish(e, slot, op, -errno);

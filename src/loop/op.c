@@ -62,3 +62,19 @@ int op_close(struct loop *l, int fd)
     /* On Linux the descriptor is gone even when a signal interrupts. */
     return close(fd) < 0 && errno != EINTR ? -errno : 0;
 }
+
+bool op_is_of_connection(int rc)
+{
+    switch (-rc) {
+    case ECONNABORTED:
+    case EINTR:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return true;
+    default: return false;
+    }
+}

@@ -81,4 +81,8 @@ int op_cancel(struct loop *l, struct op *op) ROTA_INTERNAL(op_cancel);
  */
 int op_close(struct loop *l, int fd) ROTA_INTERNAL(op_close);
 
+/* True for what accept(2) says of one connection that came to nothing, and not
+ * of the listening socket: one goes on accepting. `rc` is negative. */
+bool op_is_of_connection(int rc) ROTA_INTERNAL(op_is_of_connection);
+
 #endif

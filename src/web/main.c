@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/net.h"
 #include "rota.h"
@@ -16,16 +17,19 @@
 
 enum { ERROR_LINE = 512 };
 
+static const rota_dur threads_grace = HTTP_SECOND / 2;
+
 struct program {
     const rota_app *config;
     const char *name;
     const char *host;
     int port;
-    bool listening; /* what fails from here on was said already */
+    bool said; /* what is wrong */
 };
 
-static void complain(const struct program *p, const char *what)
+static void complain(struct program *p, const char *what)
 {
+    p->said = true;
     fprintf(stderr, "%s: %s\n", p->name, what);
 }
 
@@ -97,7 +101,7 @@ static int read_options(struct program *p, int argc, char **argv)
             return 1;
         }
         int rc = -ENOENT;
-        const char *value = NULL;
+        const char *value = NULL, *given = argv[i];
         if (strncmp(argv[i], "--", 2) == 0) {
             value = option_value(argc, argv, &i, name, sizeof name);
             rc = set_option(p, name, value ? value : "");
@@ -106,7 +110,7 @@ static int read_options(struct program *p, int argc, char **argv)
             continue;
         if (rc == -ENOENT)
             snprintf(line, sizeof line, "unknown option %s: see --help",
-                     argv[i]);
+                     given);
         else if (!value)
             snprintf(line, sizeof line, "--%s needs a value: see --help",
                      name);
@@ -126,20 +130,26 @@ struct watcher {
     rota_signals *signals;
 };
 
-/* The first signal begins the drain, the second ends it. */
+/* The first signal begins the drain. The second ends it; only handlers that
+ * block a thread cannot be ended, and then the process goes without them. */
 static ROTA_ASYNC(watch_signals, (struct watcher *, w))
 {
-    for (;;) {
-        int sig = rota_signal_next(w->signals);
-        if (sig < 0)
-            return sig;
-        if (!w->server->draining)
-            rota_log(ROTA_LOG_INFO,
-                     "%s: answering what has been asked, then ending (again: "
-                     "at once)",
-                     strsignal(sig));
-        http_server_drain(w->server);
-    }
+    int sig = rota_signal_next(w->signals);
+    if (sig < 0)
+        return sig;
+    rota_log(ROTA_LOG_INFO,
+             "%s: answering what has been asked, then ending (again: at once)",
+             strsignal(sig));
+    http_server_drain(w->server);
+    sig = rota_signal_next(w->signals);
+    if (sig < 0)
+        return sig;
+    http_server_drain(w->server);
+    int rc = rota_sleep(threads_grace);
+    if (rc < 0)
+        return rc;
+    rota_log(ROTA_LOG_WARNING, "ended while handlers ran on threads");
+    _exit(EXIT_FAILURE);
 }
 
 static int open_signals(rota_signals **out)
@@ -175,26 +185,28 @@ static void say_listening(const struct program *p, int fd)
     fflush(stdout);
 }
 
-/* With the application started: listens, serves, stops it. */
-static int serve_app(struct program *p, struct app *app)
+static int listen_at(struct program *p)
 {
     char err[ERROR_LINE] = "";
-    rota_listen_options o = { .reuse_port = false };
-    int fd = net_listen(p->host, p->port, &o, err, sizeof err);
-    if (fd < 0) {
+    int fd = net_listen(p->host, p->port, NULL, err, sizeof err);
+    if (fd < 0)
         complain(p, err[0] ? err : rota_strerror(fd));
-        return fd;
-    }
+    return fd;
+}
+
+/* Serves on the listening socket `fd`, which it closes. */
+static int serve_app(struct program *p, struct app *app, int fd)
+{
     struct http_options options = HTTP_OPTIONS_DEFAULT;
     if (p->config->drain_timeout > 0)
         options.drain_timeout = rota_seconds(p->config->drain_timeout);
-    http_server_init(&app->server, fd, &options, app_answer, app);
     rota_signals *signals;
     int rc = open_signals(&signals);
     if (rc < 0) {
-        complain(p, rota_strerror(rc));
+        close(fd);
         return rc;
     }
+    http_server_init(&app->server, fd, &options, app_answer, app);
     say_listening(p, fd);
     rc = serve_until_signal(app, signals);
     rota_signals_close(signals);
@@ -212,6 +224,24 @@ static int start_app(struct program *p)
     return rc;
 }
 
+/* Listens before the application starts: when the port is in use, nothing
+ * else has happened yet. Who connects meanwhile is kept waiting. */
+static int listen_and_serve(struct program *p, struct app *app)
+{
+    int fd = listen_at(p);
+    if (fd < 0)
+        return fd;
+    int rc = start_app(p);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    rc = serve_app(p, app, fd);
+    if (p->config->stop)
+        p->config->stop(p->config->state);
+    return rc;
+}
+
 static int run_program(void *arg)
 {
     struct program *p = arg;
@@ -220,15 +250,10 @@ static int run_program(void *arg)
     if (!app)
         return -ENOMEM;
     int rc = app_init(app, p->config, err, sizeof err);
-    if (rc < 0)
-        complain(p, err[0] ? err : rota_strerror(rc));
     if (rc == 0)
-        rc = start_app(p);
-    if (rc >= 0) {
-        rc = serve_app(p, app);
-        if (p->config->stop)
-            p->config->stop(p->config->state);
-    }
+        rc = listen_and_serve(p, app);
+    else if (err[0])
+        complain(p, err);
     app_fini(app);
     free(app);
     return rc;
@@ -252,5 +277,8 @@ int rota_app_run(int argc, char **argv, const rota_app *app)
     if (rc != 0)
         return rc < 0;
     rota_run_options o = { .threads = app->threads };
-    return rota_run(run_program, &p, &o) < 0;
+    rc = rota_run(run_program, &p, &o);
+    if (rc < 0 && !p.said)
+        complain(&p, rota_strerror(rc));
+    return rc < 0;
 }

@@ -23,7 +23,14 @@ enum {
     ROOM = 4096,
 };
 
-void client_open(struct client *c, int port)
+void client_close(struct client *c)
+{
+    close(c->fd);
+    free(c->in);
+    *c = (struct client){ .fd = -1 };
+}
+
+bool client_try(struct client *c, int port)
 {
     struct sockaddr_in a = { .sin_family = AF_INET,
                              .sin_port = htons((uint16_t)port),
@@ -32,16 +39,19 @@ void client_open(struct client *c, int port)
     *c =
         (struct client){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     CHECK(c->fd >= 0);
-    if (connect(c->fd, (struct sockaddr *)&a, sizeof a) < 0)
+    if (connect(c->fd, (struct sockaddr *)&a, sizeof a) == 0) {
+        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return true;
+    }
+    if (errno != ECONNREFUSED)
         test_fail(TEST_AT, "connect: %s", strerror(errno));
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    client_close(c);
+    return false;
 }
 
-void client_close(struct client *c)
+void client_open(struct client *c, int port)
 {
-    close(c->fd);
-    free(c->in);
-    *c = (struct client){ .fd = -1 };
+    CHECK(client_try(c, port));
 }
 
 bool client_send(struct client *c, const void *bytes, size_t n)

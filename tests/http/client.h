@@ -36,6 +36,8 @@ struct reply {
 
 /* Connects to 127.0.0.1. */
 void client_open(struct client *c, int port);
+/* The same; false when the connection is refused. */
+bool client_try(struct client *c, int port);
 void client_close(struct client *c);
 
 /* Sends bytes; false when the server takes no more. */

@@ -204,7 +204,7 @@ TEST_LIMITED("chunks cut anywhere come together again", 60)
     process_stop(&p);
 }
 
-/* --------------------------------------------------------------- 25: answers */
+/* ------------------------------------------------------------- 25: answers */
 
 TEST("WEB 3.2/25: answers to HEAD, 204 and 304 have no body")
 {
@@ -370,7 +370,7 @@ TEST("a handler that does not answer is a 500, one that answers twice is heard "
     process_stop(&p);
 }
 
-/* ---------------------------------------------------------- 26: 100-continue */
+/* --------------------------------------------------------- 26: 100-continue */
 
 #define EXPECT_POST(path, lines)                                          \
     "POST " path " HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" lines \

@@ -21,20 +21,16 @@ char shop_folder[] = "/tmp/rota_shop_XXXXXX";
 
 /* ---------------------------------------------------------------- things */
 
-ROTA_MODEL(Thing,
-    (i64,      id,    read_only),
-    (str,      name,  min_len(1), max_len(10)),
-    (f64,      price, gt(0)),
-    (str_list, tags,  optional, max_items(2)));
+ROTA_MODEL(Thing, (i64, id, read_only), (str, name, min_len(1), max_len(10)),
+           (f64, price, gt(0)), (str_list, tags, optional, max_items(2)));
 ROTA_MODEL(Text, (str, text));
 
 ROTA_PARAMS(OneThing, path(i64, id, ge(1)));
 ROTA_PARAMS(NewThing, body(Thing, thing));
-ROTA_PARAMS(Everything,
-    path  (i64,   id, ge(1)),
-    query (i32,   limit, def(5), ge(1), le(10)),
-    header(str,   token, name("X-Token"), min_len(3)),
-    body  (Thing, thing));
+ROTA_PARAMS(Everything, path(i64, id, ge(1)),
+            query(i32, limit, def(5), ge(1), le(10)),
+            header(str, token, name("X-Token"), min_len(3)),
+            body(Thing, thing));
 ROTA_PARAMS(Rest, path(str, rest));
 ROTA_PARAMS(Named, query(str, name));
 ROTA_PARAMS(Number, query(i32, n));
@@ -93,11 +89,11 @@ static Text *tree(rota_request *r, const None *in)
 }
 
 ROTA_ROUTES(things, "/things",
-    POST  ("",      create_thing, NewThing,   Thing, status(201)),
-    POST  ("/tiny", create_thing, NewThing,   Thing, body_limit(40)),
-    GET   ("/{id}", read_thing,   OneThing,   Thing),
-    PUT   ("/{id}", change_thing, Everything, Thing),
-    DELETE("/{id}", delete_thing, OneThing,   None));
+            POST("", create_thing, NewThing, Thing, status(201)),
+            POST("/tiny", create_thing, NewThing, Thing, body_limit(40)),
+            GET("/{id}", read_thing, OneThing, Thing),
+            PUT("/{id}", change_thing, Everything, Thing),
+            DELETE("/{id}", delete_thing, OneThing, None));
 
 /* --------------------------------------------------------------- answers */
 
@@ -115,8 +111,8 @@ static rota_response *html(rota_request *r, const None *in)
 
 static rota_response *bytes(rota_request *r, const Named *in)
 {
-    char *type = rota_arena_strndup(rota_request_arena(r), in->name.ptr,
-                                    in->name.len);
+    char *type =
+        rota_arena_strndup(rota_request_arena(r), in->name.ptr, in->name.len);
     return rota_bytes(r, type, "bytes", 5);
 }
 
@@ -128,8 +124,8 @@ static rota_response *move(rota_request *r, const None *in)
 
 static Text *add_header(rota_request *r, const Named *in)
 {
-    char *value = rota_arena_strndup(rota_request_arena(r), in->name.ptr,
-                                     in->name.len);
+    char *value =
+        rota_arena_strndup(rota_request_arena(r), in->name.ptr, in->name.len);
     rota_set_header(r, "X-Name", value);
     return say(r, in->name);
 }
@@ -159,8 +155,7 @@ static Text *describe(rota_request *r, const None *in)
     char *all = rota_arena_printf(
         rota_request_arena(r), "%.*s %.*s ? %.*s, %.*s, from %.*s, %s",
         ROTA_STR_ARG(rota_request_method(r)),
-        ROTA_STR_ARG(rota_request_path(r)),
-        ROTA_STR_ARG(rota_request_query(r)),
+        ROTA_STR_ARG(rota_request_path(r)), ROTA_STR_ARG(rota_request_query(r)),
         ROTA_STR_ARG(rota_request_header(r, "x-name")),
         ROTA_STR_ARG(rota_request_peer(r)),
         (const char *)rota_request_state(r));
@@ -228,31 +223,28 @@ static Text *stubborn(rota_request *r, const None *in)
 }
 
 ROTA_ROUTES(both, "",
-    GET("/loop/stream",   stream,   Number, Response, status(203)),
-    GET("/thread/stream", stream,   Number, Response, status(203), thread),
-    GET("/loop/flood",    flood,    Number, Response),
-    GET("/thread/flood",  flood,    Number, Response, thread),
-    GET("/loop/half",     half,     None,   Response),
-    GET("/thread/half",   half,     None,   Response, thread),
-    GET("/loop/slow",     slow,     None,   Text, timeout(0.05)),
-    GET("/thread/slow",   slow,     None,   Text, timeout(0.05), thread),
-    GET("/thread/hard",   stubborn, None,   Text, timeout(0.05), thread),
-    GET("/loop/wait",     slow,     None,   Text),
-    GET("/thread/wait",   slow,     None,   Text, thread));
+            GET("/loop/stream", stream, Number, Response, status(203)),
+            GET("/thread/stream", stream, Number, Response, status(203),
+                thread),
+            GET("/loop/flood", flood, Number, Response),
+            GET("/thread/flood", flood, Number, Response, thread),
+            GET("/loop/half", half, None, Response),
+            GET("/thread/half", half, None, Response, thread),
+            GET("/loop/slow", slow, None, Text, timeout(0.05)),
+            GET("/thread/slow", slow, None, Text, timeout(0.05), thread),
+            GET("/thread/hard", stubborn, None, Text, timeout(0.05), thread),
+            GET("/loop/wait", slow, None, Text),
+            GET("/thread/wait", slow, None, Text, thread));
 
-ROTA_ROUTES(answers, "",
-    GET ("/text",       text,       None,   Response),
-    GET ("/html",       html,       None,   Response),
-    GET ("/bytes",      bytes,      Named,  Response),
-    GET ("/move",       move,       None,   Response),
-    GET ("/header",     add_header, Named,  Text),
-    GET ("/fail",       fail_with,  Number, Text),
-    GET ("/nothing",    nothing,    None,   Text),
-    POST("/accept",     accept_it,  None,   None),
-    GET ("/describe",   describe,   None,   Text),
-    GET ("/file",       file,       Named,  Response),
-    GET ("/tree/",      tree,       None,   Text),
-    GET ("/rest/{rest...}", echo_rest, Rest, Text));
+ROTA_ROUTES(
+    answers, "", GET("/text", text, None, Response),
+    GET("/html", html, None, Response), GET("/bytes", bytes, Named, Response),
+    GET("/move", move, None, Response), GET("/header", add_header, Named, Text),
+    GET("/fail", fail_with, Number, Text), GET("/nothing", nothing, None, Text),
+    POST("/accept", accept_it, None, None),
+    GET("/describe", describe, None, Text), GET("/file", file, Named, Response),
+    GET("/tree/", tree, None, Text),
+    GET("/rest/{rest...}", echo_rest, Rest, Text));
 
 /* ------------------------------------------------------------ the process */
 
