@@ -76,8 +76,10 @@ static Waited *wait_thread(rota_request *r, const Wait *in)
     return waited(r, in->seconds, ROTA_STR("on a thread"));
 }
 
+/* The long way round: it is to cost time. */
 static int64_t fibonacci(int n)
 {
+    __asm__ volatile(""); /* or some compilers see through it */
     return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2);
 }
 

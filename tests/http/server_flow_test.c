@@ -188,7 +188,7 @@ TEST("a large answer reaches a client that reads it late")
     process_stop(&p);
 }
 
-/* ----------------------------------------------- 28: the end of a connection */
+/* ---------------------------------------------- 28: the end of a connection */
 
 TEST("WEB 3.2/28: what stands behind Connection: close is not served")
 {

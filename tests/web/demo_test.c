@@ -270,8 +270,7 @@ TEST_LIMITED("computing takes all cores while others are answered", 120)
     long cores = sysconf(_SC_NPROCESSORS_ONLN), most = 0;
     size_t before = 0;
     start(&p);
-    crowd_open(&crowd, p.port, 4 * (size_t)cores,
-               test_sanitized() ? "/cpu?n=36" : "/cpu?n=40");
+    crowd_open(&crowd, p.port, 4 * (size_t)cores, "/cpu?n=40");
     while (!crowd_done(&crowd)) {
         long n = running_threads(&p);
         most = n > most ? n : most;
