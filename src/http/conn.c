@@ -213,11 +213,6 @@ static void received(struct op *op)
 
 /* ------------------------------------------------------------- going out */
 
-static size_t unsent(const struct http_conn *c)
-{
-    return buf_len(&c->out) + buf_len(&c->sending);
-}
-
 char *conn_reserve(struct http_conn *c, size_t n)
 {
     if (c->broken)
@@ -285,14 +280,14 @@ static bool account(struct http_conn *c)
     buf_take(&c->sending, (size_t)c->send.result);
     if (c->phase == CONN_WRITE)
         set_deadline(c, CONN_WRITE, c->server->options.write_timeout);
-    if (unsent(c) <= CONN_OUT_MOST / 2)
+    if (conn_unsent(c) <= CONN_OUT_MOST / 2)
         wake(&c->writer, 0);
     return true;
 }
 
 void conn_send(struct http_conn *c)
 {
-    while (!c->send.armed && !c->broken && unsent(c) > 0) {
+    while (!c->send.armed && !c->broken && conn_unsent(c) > 0) {
         if (buf_len(&c->sending) == 0) {
             struct buf empty = c->sending;
             c->sending = c->out;
@@ -307,7 +302,7 @@ void conn_send(struct http_conn *c)
         if (rc == 0 || !account(c))
             return;
     }
-    if (!c->send.armed && !c->broken && unsent(c) == 0)
+    if (!c->send.armed && !c->broken && conn_unsent(c) == 0)
         all_sent(c);
 }
 
@@ -370,7 +365,7 @@ int conn_wait_input(struct http_conn *c, rota_time until)
 int conn_wait_room(struct http_conn *c)
 {
     int rc = 0;
-    while (rc == 0 && !c->broken && unsent(c) > CONN_OUT_MOST)
+    while (rc == 0 && !c->broken && conn_unsent(c) > CONN_OUT_MOST)
         rc = park(c, &c->writer, CONN_WRITE,
                   rota_time_add(c->server->loop->now,
                                 c->server->options.write_timeout));
@@ -403,8 +398,7 @@ static void wait_for_head(struct http_conn *c)
     }
     if (c->head_since == 0)
         c->head_since = c->server->loop->now;
-    reset_deadline(c, CONN_HEAD,
-                   rota_time_add(c->head_since, o->head_timeout));
+    reset_deadline(c, CONN_HEAD, rota_time_add(c->head_since, o->head_timeout));
 }
 
 void conn_served(struct http_conn *c)
@@ -435,7 +429,7 @@ static void time_out_handler(struct http_conn *c)
 /* What was answered is still owed to a client that reads slowly. */
 static void end_idle(struct http_conn *c)
 {
-    if (unsent(c) > 0)
+    if (conn_unsent(c) > 0)
         conn_begin_close(c);
     else
         close_now(c);

@@ -59,10 +59,10 @@ struct http_conn {
     uint8_t phase;     /* enum conn_phase */
     bool held : 1;     /* the loop's call is at work on it, and will flush */
     bool flush_queued : 1;
-    bool paused : 1;   /* receiving is, the client is ahead */
-    bool eof : 1;      /* the client has ended its side */
-    bool broken : 1;   /* nothing can be sent or received any more */
-    bool last : 1;     /* close when what was answered is out */
+    bool paused : 1;    /* receiving is, the client is ahead */
+    bool eof : 1;       /* the client has ended its side */
+    bool broken : 1;    /* nothing can be sent or received any more */
+    bool last : 1;      /* close when what was answered is out */
     bool timed_out : 1; /* the handler was cancelled by its deadline */
 };
 
@@ -88,6 +88,12 @@ void conn_written(struct http_conn *c);
 
 /* Hands the output to the kernel, as far as it is not busy with more. */
 void conn_send(struct http_conn *c);
+
+/* Output that has not left yet, bytes. */
+static inline size_t conn_unsent(const struct http_conn *c)
+{
+    return buf_len(&c->out) + buf_len(&c->sending);
+}
 
 /* Waits until the client has taken enough for more to be written. */
 int conn_wait_room(struct http_conn *c) ROTA_MUST;

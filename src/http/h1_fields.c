@@ -60,8 +60,7 @@ bool h1_authority_good(rota_str s)
         if (!ipv6_good((rota_str){ s.ptr + 1, n - 2 }))
             return false;
     } else {
-        while (n < s.len && h1_is(s.ptr[n], H1_NAME))
-            n++;
+        n = (size_t)(h1_scan_class(s.ptr, s.ptr + s.len, H1_NAME) - s.ptr);
         if (n == 0)
             return false;
     }

@@ -133,8 +133,7 @@ static int hex_pair(const char *p)
 static const char *scan_path(struct parse *s, const char *p, const char *most)
 {
     for (;;) {
-        while (p < most && h1_is(*p, H1_URL))
-            p++;
+        p = h1_scan_class(p, most, H1_URL);
         if (p == most || *p != '%')
             return p;
         if (most - p > 1 && !h1_is(p[1], H1_HEX))

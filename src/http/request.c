@@ -52,8 +52,9 @@ void http_set_timeout(struct http_request *r, rota_dur d)
 bool http_timed_out(struct http_request *r)
 {
     struct http_conn *c = r->conn;
-    if (c->handler_deadline != ROTA_FOREVER)
-        conn_set_handler_deadline(c, ROTA_FOREVER);
+    c->handler_deadline = ROTA_FOREVER;
+    if (c->phase == CONN_BUSY)
+        c->deadline = ROTA_FOREVER; /* its timer may fire, and finds it so */
     if (!c->timed_out)
         return false;
     c->timed_out = false;
@@ -74,9 +75,8 @@ static rota_time piece_deadline(struct http_request *r)
     if (o->body_rate == 0)
         return next;
     uint64_t seconds = r->body_taken / o->body_rate;
-    rota_time slow = rota_time_add(r->body_since,
-                                   o->body_grace +
-                                       (rota_dur)seconds * HTTP_SECOND);
+    rota_time slow = rota_time_add(
+        r->body_since, o->body_grace + (rota_dur)seconds * HTTP_SECOND);
     return slow < next ? slow : next;
 }
 
@@ -198,8 +198,7 @@ rota_str http_peer(struct http_request *r)
         return (rota_str){ NULL, 0 };
     if (a.any.sa_family == AF_INET &&
         inet_ntop(AF_INET, &a.v4.sin_addr, text, sizeof text))
-        out = rota_arena_printf(&r->arena, "%s:%u", text,
-                                ntohs(a.v4.sin_port));
+        out = rota_arena_printf(&r->arena, "%s:%u", text, ntohs(a.v4.sin_port));
     else if (a.any.sa_family == AF_INET6 &&
              inet_ntop(AF_INET6, &a.v6.sin6_addr, text, sizeof text))
         out = rota_arena_printf(&r->arena, "[%s]:%u", text,

@@ -12,12 +12,11 @@
 #include "http/h1_scan.h"
 #include "rota/log.h"
 
-static const rota_str problem_type = {
-    "application/problem+json", sizeof "application/problem+json" - 1
-};
+static const rota_str problem_type = { "application/problem+json",
+                                       sizeof "application/problem+json" - 1 };
 
 enum {
-    HEAD_FIXED = 160, /* bytes of a head besides reason, type and fields */
+    HEAD_FIXED = 256, /* bytes of a head besides type and fields, at most */
     CHUNK_HEAD = 20,  /* "ffffffffffffffff\r\n" */
     STATUS_MOST = 599,
 };
@@ -129,19 +128,23 @@ static char *put_connection(char *to, const struct http_request *r)
     return to;
 }
 
+static char *put_date(char *to, struct http_server *s)
+{
+    memcpy(to, http_server_date(s), HTTP_DATE_SIZE - 1);
+    return to + HTTP_DATE_SIZE - 1;
+}
+
 /* Writes the head, with room for `more` bytes behind it, not committed: where
  * they go; NULL when the connection is gone. */
 static char *put_head(struct http_request *r, int status, rota_str type,
                       size_t more)
 {
     struct http_conn *c = r->conn;
-    rota_str date = http_server_date(c->server);
-    char *start = conn_reserve(c, HEAD_FIXED + date.len + type.len +
-                                      r->fields.len + more);
+    char *start = conn_reserve(c, HEAD_FIXED + type.len + r->fields.len + more);
     if (!start)
         return NULL;
     char *to = put_status(start, status);
-    to = put(to, date);
+    to = put_date(to, c->server);
     if (type.len) {
         to = put(to, ROTA_STR("Content-Type: "));
         to = put(to, type);
@@ -180,8 +183,8 @@ static bool status_has_body(int status)
 static void prepare(struct http_request *r, int status, int64_t length)
 {
     r->keep_alive = may_keep(r);
-    r->no_body = !status_has_body(status) ||
-                 (r->head && r->head->method == H1_HEAD);
+    r->no_body =
+        !status_has_body(status) || (r->head && r->head->method == H1_HEAD);
     r->left = length;
     r->chunked = length < 0 && r->head && r->head->minor == 1;
     if (length < 0 && !r->chunked && !r->no_body)
@@ -287,8 +290,8 @@ static int write_body(struct http_request *r, const void *bytes, size_t n)
         r->left -= (int64_t)n;
     if (n == 0)
         return 0;
-    int rc = r->chunked ? write_chunk(r, bytes, n)
-                        : conn_write(r->conn, bytes, n);
+    int rc =
+        r->chunked ? write_chunk(r, bytes, n) : conn_write(r->conn, bytes, n);
     return rc < 0 ? rc : conn_wait_room(r->conn);
 }
 
@@ -339,8 +342,8 @@ void http_add_header(struct http_request *r, rota_str name, rota_str value)
         return;
     }
     size_t size = r->fields.len + name.len + value.len + 4;
-    char *lines = rota_arena_grow(&r->arena, (char *)r->fields.ptr,
-                                  r->fields.len, size);
+    char *lines =
+        rota_arena_grow(&r->arena, (char *)r->fields.ptr, r->fields.len, size);
     if (!lines) {
         r->bad_field = true;
         return;

@@ -72,7 +72,8 @@ static void end(struct http_request *r)
         skip_body(r);
     if (!r->keep_alive && !r->conn->broken)
         conn_begin_close(r->conn);
-    rota_arena_fini(&r->arena);
+    if (r->arena.chunks)
+        rota_arena_fini(&r->arena);
 }
 
 /* Answers the next request; false when there is none, or no next one. */
@@ -82,8 +83,8 @@ static bool serve_next(struct http_conn *c)
     rota_str in = conn_input(c);
     if (c->last || c->broken || in.len == 0)
         return false;
-    int len = h1_parse_head(in.ptr, in.len, &c->scanned, &s->options.head,
-                            &s->head);
+    int len =
+        h1_parse_head(in.ptr, in.len, &c->scanned, &s->options.head, &s->head);
     if (len <= 0) {
         if (len < 0)
             refuse(c, len == -405 ? 501 : -len);
@@ -106,8 +107,11 @@ int serve(void *arg)
 {
     struct http_conn *c = arg;
     c->task = rota_current_task();
-    while (serve_next(c) && conn_wait_room(c) == 0)
-        ; /* a client that does not read is not answered any further */
+    while (serve_next(c)) {
+        /* A client that does not read is not answered any further. */
+        if (conn_unsent(c) > CONN_OUT_MOST && conn_wait_room(c) < 0)
+            break;
+    }
     conn_served(c);
     return 0;
 }

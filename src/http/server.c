@@ -218,7 +218,7 @@ static void write_date(char out[HTTP_DATE_SIZE], time_t now)
              (unsigned)tm.tm_sec % 100);
 }
 
-rota_str http_server_date(struct http_server *s)
+const char *http_server_date(struct http_server *s)
 {
     if (s->loop->now >= s->date_until) {
         struct timespec now;
@@ -226,7 +226,7 @@ rota_str http_server_date(struct http_server *s)
         write_date(s->date, now.tv_sec);
         s->date_until = s->loop->now + HTTP_SECOND - now.tv_nsec;
     }
-    return (rota_str){ s->date, HTTP_DATE_SIZE - 1 };
+    return s->date;
 }
 
 struct buf http_server_take_buffer(struct http_server *s)

@@ -22,11 +22,11 @@
 /* Limits and timeouts, on by default (HTTP_OPTIONS_DEFAULT). */
 struct http_options {
     struct h1_limits head;
-    rota_dur head_timeout; /* from a head's first byte to its last; 408 */
-    rota_dur idle_timeout; /* between requests; closed without a word */
-    rota_dur body_timeout; /* between two pieces of a body; 408 */
-    uint64_t body_rate;    /* bytes a second a body must come at, once */
-    rota_dur body_grace;   /* this time has passed; 408 */
+    rota_dur head_timeout;   /* from a head's first byte to its last; 408 */
+    rota_dur idle_timeout;   /* between requests; closed without a word */
+    rota_dur body_timeout;   /* between two pieces of a body; 408 */
+    uint64_t body_rate;      /* bytes a second a body must come at, once */
+    rota_dur body_grace;     /* this time has passed; 408 */
     rota_dur write_timeout;  /* without progress; the connection is reset */
     rota_dur linger_timeout; /* for the client to close after our last word */
     rota_dur life;           /* of a connection */
@@ -36,20 +36,20 @@ struct http_options {
     rota_dur drain_timeout;  /* for running requests when the server ends */
 };
 
-#define HTTP_OPTIONS_DEFAULT                                                   \
-    ((struct http_options){                                                    \
-        .head = H1_LIMITS_DEFAULT,                                             \
-        .head_timeout = 10 * HTTP_SECOND,                                      \
-        .idle_timeout = 15 * HTTP_SECOND,                                      \
-        .body_timeout = 30 * HTTP_SECOND,                                      \
-        .body_rate = 500,                                                      \
-        .body_grace = 5 * HTTP_SECOND,                                         \
-        .write_timeout = 30 * HTTP_SECOND,                                     \
-        .linger_timeout = 2 * HTTP_SECOND,                                     \
-        .life = 3600 * HTTP_SECOND,                                            \
-        .requests = 10000,                                                     \
-        .drain_bytes = 256 * 1024,                                             \
-        .drain_timeout = 30 * HTTP_SECOND,                                     \
+#define HTTP_OPTIONS_DEFAULT               \
+    ((struct http_options){                \
+        .head = H1_LIMITS_DEFAULT,         \
+        .head_timeout = 10 * HTTP_SECOND,  \
+        .idle_timeout = 15 * HTTP_SECOND,  \
+        .body_timeout = 30 * HTTP_SECOND,  \
+        .body_rate = 500,                  \
+        .body_grace = 5 * HTTP_SECOND,     \
+        .write_timeout = 30 * HTTP_SECOND, \
+        .linger_timeout = 2 * HTTP_SECOND, \
+        .life = 3600 * HTTP_SECOND,        \
+        .requests = 10000,                 \
+        .drain_bytes = 256 * 1024,         \
+        .drain_timeout = 30 * HTTP_SECOND, \
     })
 #define HTTP_SECOND ((rota_dur)1000000000)
 
@@ -74,7 +74,7 @@ struct http_server {
     struct clause *stopped; /* http_server_run, waiting for the last one */
     rota_group requests;    /* the tasks that run handlers */
 
-    struct h1_head head;  /* scratch of the parser, between two switches */
+    struct h1_head head; /* scratch of the parser, between two switches */
     struct buf spare[HTTP_SPARE_BUFFERS]; /* output buffers to use again */
     unsigned spares;
     rota_time date_until; /* `date` is right until */
@@ -84,8 +84,8 @@ struct http_server {
 /* Prepares a server on the listening socket `fd`, which it will close;
  * `handler` gets `arg`. */
 void http_server_init(struct http_server *s, int fd,
-                      const struct http_options *options,
-                      http_handler *handler, void *arg);
+                      const struct http_options *options, http_handler *handler,
+                      void *arg);
 
 /*
  * Serves until http_server_drain was called and everything has ended: 0. When
@@ -100,8 +100,9 @@ int http_server_run(struct http_server *s) ROTA_MUST;
  */
 void http_server_drain(struct http_server *s);
 
-/* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" of now (RFC 9110 6.6.1). */
-rota_str http_server_date(struct http_server *s);
+/* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" of now (RFC 9110 6.6.1); always
+ * HTTP_DATE_SIZE - 1 bytes. */
+const char *http_server_date(struct http_server *s);
 
 /* A connection has gone. */
 void http_server_forget(struct http_server *s);

@@ -9,18 +9,26 @@
 
 enum { SIZE_LEAST = 32 };
 
-/* Eight bytes at a time. The multiplier is 2^64 divided by the golden ratio. */
+static uint64_t word_at(const char *p, size_t n)
+{
+    uint64_t word = 0;
+    memcpy(&word, p, n);
+    return word;
+}
+
+/* Eight bytes at a time, the last eight together with some before them. The
+ * multiplier is 2^64 divided by the golden ratio. */
 static uint32_t hash(rota_str s)
 {
-    uint64_t h = s.len, word;
-    for (; s.len >= sizeof word; s.ptr += sizeof word, s.len -= sizeof word) {
-        memcpy(&word, s.ptr, sizeof word);
-        h = (h ^ word) * 0x9e3779b97f4a7c15u;
+    const uint64_t golden = 0x9e3779b97f4a7c15u;
+    uint64_t h = s.len;
+    if (s.len < sizeof h)
+        return (uint32_t)(((h ^ word_at(s.ptr, s.len)) * golden) >> 32);
+    for (size_t at = 0; at + sizeof h < s.len; at += sizeof h) {
+        h = (h ^ word_at(s.ptr + at, sizeof h)) * golden;
         h ^= h >> 32;
     }
-    for (word = 0; s.len > 0; s.len--)
-        word = word << 8 | (unsigned char)s.ptr[s.len - 1];
-    h = (h ^ word) * 0x9e3779b97f4a7c15u;
+    h = (h ^ word_at(s.ptr + s.len - sizeof h, sizeof h)) * golden;
     return (uint32_t)(h >> 32);
 }
 
