@@ -114,8 +114,9 @@ ROTA_API rota_future *rota_task_future(rota_task *t);
 ROTA_API int rota_task_set_value(void *value, rota_cb *dtor);
 
 /*
- * Has fn(arg) called when the running task ends, last registered first; it
- * may suspend. 0 or -ENOMEM.
+ * Has fn(arg) called when the running task ends (in a handler: when its
+ * request has been answered), last registered first; it may suspend. 0 or
+ * -ENOMEM.
  */
 ROTA_API int rota_defer(rota_cb *fn, void *arg);
 

@@ -172,8 +172,7 @@ static void begin_serving(struct http_conn *c)
 {
     c->phase = CONN_BUSY;
     c->deadline = c->handler_deadline = ROTA_FOREVER;
-    rota_task_options eager = { .eager = true, .name = "http request" };
-    if (rota_group_spawn(&c->server->requests, serve, c, &eager, NULL) < 0)
+    if (serve_begin(c) < 0)
         conn_break(c);
 }
 

@@ -1,6 +1,7 @@
 /*
  * The coroutine of a connection: takes one head after the other from what has
- * come, and runs the handler for each. All requests that came together are
+ * come, runs the handler for each, and goes on with the next connection that
+ * has something. All requests that came together are
  * answered here in a row; their responses gather in the output and leave in
  * one write.
  *
@@ -72,6 +73,7 @@ static void end(struct http_request *r)
         skip_body(r);
     if (!r->keep_alive && !r->conn->broken)
         conn_begin_close(r->conn);
+    task_settle(r->conn->task);
     if (r->arena.chunks)
         rota_arena_fini(&r->arena);
 }
@@ -103,9 +105,8 @@ static bool serve_next(struct http_conn *c)
     return true;
 }
 
-int serve(void *arg)
+static void serve_connection(struct http_conn *c)
 {
-    struct http_conn *c = arg;
     c->task = rota_current_task();
     while (serve_next(c)) {
         /* A client that does not read is not answered any further. */
@@ -113,7 +114,54 @@ int serve(void *arg)
             break;
     }
     conn_served(c);
+}
+
+/* A coroutine that is through with one connection and waits for another:
+ * going on is cheaper than beginning, and its stack is warm. */
+struct idle {
+    struct clause clause;
+    struct http_conn *next; /* to serve; NULL: end */
+};
+
+/* Waits for another connection; NULL: the coroutine is to end. */
+static struct http_conn *next_connection(struct http_server *s)
+{
+    struct rota_task *t;
+    if (s->draining || s->idle_count >= HTTP_IDLE_MOST || wait_begin(&t) < 0)
+        return NULL;
+    struct idle me = { .next = NULL };
+    list_insert(s->idle.next, &me.clause.link); /* the warmest goes first */
+    s->idle_count++;
+    rota_ignore(wait_park(t, &me.clause, 1));
+    s->idle_count--;
+    return me.next;
+}
+
+static int serve(void *arg)
+{
+    struct http_conn *c = arg;
+    struct http_server *s = c->server;
+    for (; c; c = next_connection(s))
+        serve_connection(c);
     return 0;
+}
+
+int serve_begin(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+    rota_task_options eager = { .eager = true, .name = "http request" };
+    if (list_empty(&s->idle))
+        return rota_group_spawn(&s->requests, serve, c, &eager, NULL);
+    struct clause *first = container_of(s->idle.next, struct clause, link);
+    container_of(first, struct idle, clause)->next = c;
+    clause_enter(first, 0);
+    return 0;
+}
+
+void serve_end_idle(struct http_server *s)
+{
+    while (!list_empty(&s->idle))
+        clause_fire(container_of(s->idle.next, struct clause, link), 0);
 }
 
 __attribute__((noinline)) void refuse(struct http_conn *c, int status)

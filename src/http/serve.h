@@ -6,9 +6,12 @@
 
 #include "http/conn.h"
 
-/* The coroutine of a connection (`arg`): answers the requests that have come,
- * ends when there is no whole one any more. */
-int serve(void *arg);
+/* Has a coroutine answer the requests that have come on `c`, at once, until it
+ * first suspends or there is no whole one any more: 0, or -ENOMEM. */
+int serve_begin(struct http_conn *c);
+
+/* Ends the coroutines that wait for a connection. */
+void serve_end_idle(struct http_server *s);
 
 /* Answers what cannot be a request with an error, and closes. */
 void refuse(struct http_conn *c, int status);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "http/conn.h"
+#include "http/serve.h"
 #include "rota/log.h"
 
 enum { DESCRIPTORS_KEPT = 64 }; /* for files, databases, the loop itself */
@@ -108,6 +109,7 @@ void http_server_init(struct http_server *s, int fd,
     if (s->options.connections == 0)
         s->options.connections = connections_possible();
     list_init(&s->connections);
+    list_init(&s->idle);
 }
 
 /* Takes the connections that stand in the kernel's queue: their clients think
@@ -192,6 +194,7 @@ int http_server_run(struct http_server *s)
         wait_stopped(s, true);
     }
     timer_cancel(&s->loop->timers, &s->end);
+    serve_end_idle(s);
     int ended = rota_group_end(&s->requests, 0);
     op_close(s->loop, s->accept.fd);
     while (s->spares > 0)

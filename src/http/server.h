@@ -55,6 +55,7 @@ struct http_options {
 
 enum {
     HTTP_SPARE_BUFFERS = 256,
+    HTTP_IDLE_MOST = 16, /* coroutines kept for the next connections */
     HTTP_DATE_SIZE = sizeof "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
 };
 
@@ -73,6 +74,8 @@ struct http_server {
     struct timer end;       /* of the drain */
     struct clause *stopped; /* http_server_run, waiting for the last one */
     rota_group requests;    /* the tasks that run handlers */
+    struct list idle;       /* those that wait for a connection */
+    unsigned idle_count;
 
     struct h1_head head; /* scratch of the parser, between two switches */
     struct buf spare[HTTP_SPARE_BUFFERS]; /* output buffers to use again */

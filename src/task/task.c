@@ -73,11 +73,18 @@ static void drop_stale_error(struct rota_task *t, int rc)
     t->done.err = NULL;
 }
 
-static void end(struct rota_task *t, int rc)
+void task_settle(struct rota_task *t)
 {
     check_closed(t);
+    if (!t->defers)
+        return;
     run_defers(t);
     check_closed(t);
+}
+
+static void end(struct rota_task *t, int rc)
+{
+    task_settle(t);
     drop_stale_error(t, rc);
     enum rota_state state = rc >= 0 ? ROTA_OK : ROTA_ERROR;
     if (rc == -ECANCELED && t->root.visible)

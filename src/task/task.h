@@ -98,6 +98,10 @@ bool task_waits_for(struct rota_task *t, struct rota_task *me);
 const char *task_failure_text(const struct rota_task *t)
     ROTA_INTERNAL(task_failure_text);
 
+/* A piece of work is over that `t`, the running task, did from its begin to
+ * its end: what was deferred is called, and no scope may be open. */
+void task_settle(struct rota_task *t) ROTA_INTERNAL(task_settle);
+
 /* Parked under a cancelled scope: ends the wait with -ECANCELED. */
 void task_interrupt(struct rota_task *t);
 
@@ -126,6 +130,9 @@ int wait_park_shielded(struct rota_task *t, struct clause *clauses,
 /* Wins the wait for `c` with the result `rc`. Does not switch. The clause is
  * dead on return. */
 void clause_fire(struct clause *c, int rc) ROTA_INTERNAL(clause_fire);
+
+/* The same, and the task runs at once, until it next pauses or ends. */
+void clause_enter(struct clause *c, int rc) ROTA_INTERNAL(clause_enter);
 
 /* Lets the other ready tasks run once; not a cancel point. */
 void task_yield(struct rota_task *t);

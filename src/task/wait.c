@@ -105,10 +105,9 @@ static void win(struct rota_task *t, int rc)
 {
     t->wake_rc = rc;
     t->clauses = NULL;
-    loop_ready(task_loop(t), &t->co.ready);
 }
 
-void clause_fire(struct clause *c, int rc)
+static struct rota_task *claim(struct clause *c, int rc)
 {
     struct rota_task *t = c->task;
     t->winner = (unsigned)(c - t->clauses);
@@ -117,6 +116,19 @@ void clause_fire(struct clause *c, int rc)
         if (i != t->winner)
             withdraw(&t->clauses[i]);
     win(t, rc);
+    return t;
+}
+
+void clause_fire(struct clause *c, int rc)
+{
+    struct rota_task *t = claim(c, rc);
+    loop_ready(task_loop(t), &t->co.ready);
+}
+
+void clause_enter(struct clause *c, int rc)
+{
+    struct rota_task *t = claim(c, rc);
+    loop_enter(task_loop(t), &t->co);
 }
 
 void task_interrupt(struct rota_task *t)
@@ -128,6 +140,7 @@ void task_interrupt(struct rota_task *t)
         if (!withdraw(&t->clauses[i]))
             return; /* it will fire with what came first */
     win(t, -ECANCELED);
+    loop_ready(task_loop(t), &t->co.ready);
 }
 
 void task_yield(struct rota_task *t)

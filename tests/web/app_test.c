@@ -69,6 +69,21 @@ TEST("an unknown route is 404, a wrong method 405 with what is allowed")
     shop_stop(&p);
 }
 
+TEST("what a handler defers is done once its request is answered")
+{
+    struct process p;
+    struct reply r;
+    shop_start(&p);
+    for (int i = 0; i < 4; i++) {
+        char want[8];
+        snprintf(want, sizeof want, "%d", i);
+        ask(&p, "GET /deferred", "", "", &r);
+        CHECK_STR(r.body, want);
+        reply_free(&r);
+    }
+    shop_stop(&p);
+}
+
 TEST("OPTIONS says what is allowed, HEAD is GET without the body")
 {
     struct process p;

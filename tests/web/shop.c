@@ -103,6 +103,24 @@ static rota_response *text(rota_request *r, const None *in)
     return rota_text(r, "t\xc3\xa4xt");
 }
 
+static int let_go; /* by what was deferred */
+
+static void count_deferred(void *arg)
+{
+    let_go += *(int *)arg;
+}
+
+/* Says what earlier requests have deferred and was done since. */
+static rota_response *deferred(rota_request *r, const None *in)
+{
+    static int one = 1;
+    (void)in;
+    char *text = rota_arena_printf(rota_request_arena(r), "%d", let_go);
+    if (!text || rota_defer(count_deferred, &one) < 0)
+        return rota_http_error(r, 503, "no memory");
+    return rota_text(r, text);
+}
+
 static rota_response *html(rota_request *r, const None *in)
 {
     (void)in;
@@ -238,6 +256,7 @@ ROTA_ROUTES(both, "",
 
 ROTA_ROUTES(
     answers, "", GET("/text", text, None, Response),
+    GET("/deferred", deferred, None, Response),
     GET("/html", html, None, Response), GET("/bytes", bytes, Named, Response),
     GET("/move", move, None, Response), GET("/header", add_header, Named, Text),
     GET("/fail", fail_with, Number, Text), GET("/nothing", nothing, None, Text),
