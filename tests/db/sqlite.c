@@ -13,7 +13,8 @@ const char *test_path(void)
 {
     if (*path)
         return path;
-    snprintf(directory, sizeof directory, "rota-sqlite-XXXXXX");
+    /* Where every user may go: one test is somebody else for a while. */
+    snprintf(directory, sizeof directory, "/tmp/rota-sqlite-XXXXXX");
     CHECK(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/test.db", directory);
     return path;
