@@ -217,7 +217,7 @@ def document(name, text, svg):
     image = "benchmarks-%s.svg" % name
     shutil.copyfile(svg, os.path.join(ROOT, "docs", image))
     with open(page, "w", encoding="utf-8") as f:
-        f.write("%s%s\n\n![](%s)\n\n%s\n%s%s"
+        f.write("%s%s\n\n![The table below as a plot](%s)\n\n%s\n%s%s"
                 % (before, begin, image, text, end, after))
 
 
