@@ -327,6 +327,8 @@ static bool forget(struct clause *clause)
     return true;
 }
 
+static const struct wait_kind conn_wait = { "http connection", forget, NULL };
+
 static int park(struct http_conn *c, struct clause **slot,
                 enum conn_phase phase, rota_time until)
 {
@@ -334,8 +336,8 @@ static int park(struct http_conn *c, struct clause **slot,
     int rc = wait_begin(&t);
     if (rc < 0)
         return rc;
-    struct conn_wait w = { .clause.withdraw = forget, .slot = slot };
-    list_init(&w.clause.link);
+    struct conn_wait w = { .slot = slot };
+    clause_init(&w.clause, &conn_wait, c);
     *slot = &w.clause;
     conn_written(c);
     reset_deadline(c, phase, until);

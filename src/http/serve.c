@@ -123,6 +123,8 @@ struct idle {
     struct http_conn *next; /* to serve; NULL: end */
 };
 
+static const struct wait_kind idle_wait = { "next connection", NULL, NULL };
+
 /* Waits for another connection; NULL: the coroutine is to end. */
 static struct http_conn *next_connection(struct http_server *s)
 {
@@ -130,6 +132,7 @@ static struct http_conn *next_connection(struct http_server *s)
     if (s->draining || s->idle_count >= HTTP_IDLE_MOST || wait_begin(&t) < 0)
         return NULL;
     struct idle me = { .next = NULL };
+    clause_init(&me.clause, &idle_wait, s);
     list_insert(s->idle.next, &me.clause.link); /* the warmest goes first */
     s->idle_count++;
     rota_ignore(wait_park(t, &me.clause, 1));

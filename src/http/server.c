@@ -154,18 +154,14 @@ void http_server_forget(struct http_server *s)
     stopped_when_empty(s);
 }
 
-static bool no_more(struct clause *c)
-{
-    (void)c;
-    return true;
-}
+static const struct wait_kind stop_wait = { "http server's end", NULL, NULL };
 
 /* Parks until everything has ended. */
 static int wait_stopped(struct http_server *s, bool shielded)
 {
     struct rota_task *t = rota_current_task();
-    struct clause stopped = { .withdraw = no_more };
-    list_init(&stopped.link);
+    struct clause stopped;
+    clause_init(&stopped, &stop_wait, s);
     if (s->draining && s->count == 0 && !s->accept.armed)
         return 0;
     s->stopped = &stopped;

@@ -141,6 +141,8 @@ static bool race_withdraw(struct clause *c)
     return r->live == 0;
 }
 
+static const struct wait_kind race_wait = { "connect", race_withdraw, NULL };
+
 /* Runs the race: the winner's descriptor or an error; all others are closed. */
 static int run(struct race *r)
 {
@@ -149,8 +151,7 @@ static int run(struct race *r)
         return rc;
     r->winner = -1;
     r->timer = (struct timer){ .fire = head_start_over };
-    r->clause.withdraw = race_withdraw;
-    list_init(&r->clause.link);
+    clause_init(&r->clause, &race_wait, r);
     start_next(r);
     if (r->live > 0)
         rc = wait_park(r->task, &r->clause, 1);

@@ -81,6 +81,17 @@ static bool take_back(struct clause *clause)
     return op_cancel(task_loop(c->task), &c->op) == 1;
 }
 
+static const struct wait_kind io_waits[] = {
+    [OP_ACCEPT] = { "accept", take_back, NULL },
+    [OP_STREAM] = { "receive", take_back, NULL },
+    [OP_RECV] = { "receive", take_back, NULL },
+    [OP_SEND] = { "send", take_back, NULL },
+    [OP_READ] = { "read", take_back, NULL },
+    [OP_WRITE] = { "write", take_back, NULL },
+    [OP_CONNECT] = { "connect", take_back, NULL },
+    [OP_POLL] = { "wait for descriptor", take_back, NULL },
+};
+
 int io_await(struct io_call *c)
 {
     if (c->closing)
@@ -91,8 +102,7 @@ int io_await(struct io_call *c)
         return rc;
     if (rc == 1)
         return c->op.result;
-    c->clause.withdraw = take_back;
-    list_init(&c->clause.link);
+    clause_init(&c->clause, &io_waits[c->op.kind], &c->op);
     return wait_park(c->task, &c->clause, 1);
 }
 
@@ -120,12 +130,14 @@ static void claim(struct io_closing *closing, struct io_call *c)
         clause_fire(&c->clause, -EBADF);
 }
 
+static const struct wait_kind close_wait = { "close", NULL, NULL };
+
 int io_close(struct rota_task *t, int fd)
 {
     if (fd < 0 || is_closing(fd))
         return -EBADF;
     struct io_closing closing = { .fd = fd };
-    list_init(&closing.clause.link);
+    clause_init(&closing.clause, &close_wait, NULL);
     list_push(&io_thread()->closings, &closing.link);
     list_each (it, calls_on(fd)) {
         struct io_call *c = container_of(it, struct io_call, link);

@@ -204,10 +204,17 @@ static void done(struct watch *w)
     clause_fire(&container_of(w, struct waiter, watch)->clause, 0);
 }
 
+static struct rota_task *awaited(const struct clause *c)
+{
+    return ((const struct rota_future *)c->object)->task;
+}
+
+static const struct wait_kind await_wait = { "await", unwatch, awaited };
+
 int future_park(struct rota_future *f, struct rota_task *me, bool shielded)
 {
-    struct waiter w = { .clause.withdraw = unwatch, .watch.fire = done };
-    list_init(&w.clause.link);
+    struct waiter w = { .watch.fire = done };
+    clause_init(&w.clause, &await_wait, f);
     list_push(&f->watches, &w.watch.link);
     return shielded ? wait_park_shielded(me, &w.clause, 1)
                     : wait_park(me, &w.clause, 1);

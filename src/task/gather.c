@@ -27,6 +27,8 @@ struct gathered {
     rota_task *task;
 };
 
+static const struct wait_kind gather_wait = { "gather", NULL, NULL };
+
 static void cancel_all(struct gather *g, const char *reason)
 {
     for (size_t i = 0; i < g->count; i++)
@@ -83,7 +85,7 @@ static int park(struct gather *g, struct rota_task *me, bool shielded)
 {
     if (g->pending == 0)
         return 0;
-    list_init(&g->clause.link);
+    clause_init(&g->clause, &gather_wait, g->tasks);
     g->parked = true;
     int rc = shielded ? wait_park_shielded(me, &g->clause, 1)
                       : wait_park(me, &g->clause, 1);

@@ -80,12 +80,15 @@ void group_leave(struct group *g, struct rota_task *t)
     place_freed(g);
 }
 
+static const struct wait_kind end_wait = { "group_end", NULL, NULL };
+static const struct wait_kind place_wait = { "group limit", NULL, NULL };
+
 /* Waits, not cancellably, until all members have ended. */
 static void drain(struct group *g)
 {
-    struct clause ender = { .withdraw = NULL };
+    struct clause ender;
     while (g->live + g->promised > 0) {
-        list_init(&ender.link);
+        clause_init(&ender, &end_wait, g);
         g->ender = &ender;
         wait_park_shielded(g->host, &ender, 1);
     }
@@ -124,7 +127,8 @@ static int admit(struct group *g)
     int rc = wait_begin(&me);
     if (rc < 0)
         return rc;
-    struct clause place = { .withdraw = NULL };
+    struct clause place;
+    clause_init(&place, &place_wait, g);
     list_push(&g->spawners, &place.link);
     rc = wait_park(me, &place, 1);
     if (rc == 0)

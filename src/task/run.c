@@ -120,6 +120,7 @@ int rota_run(rota_fn *fn, void *arg, const rota_run_options *options)
     if (rc < 0)
         goto no_loop;
     rt->loop.stuck = report_deadlock;
+    list_init(&rt->all);
     group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
     rc = run_main(rt, fn, arg);
     for (size_t i = 0; i < sizeof rt->pools / sizeof *rt->pools; i++)

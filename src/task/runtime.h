@@ -16,6 +16,7 @@ struct runtime {
     struct rota_task *main;
     struct pool *pools[2]; /* by enum pool_kind; made at first use */
     size_t tasks;          /* alive */
+    struct list all;       /* they themselves, oldest first */
     size_t jobs;           /* on pool threads, or queued for them */
     bool ending;           /* all tasks are over, no more callbacks */
     bool deadlock_told;

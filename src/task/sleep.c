@@ -19,6 +19,8 @@ static bool wake_no_more(struct clause *c)
     return true;
 }
 
+static const struct wait_kind sleep_wait = { "sleep", wake_no_more, NULL };
+
 static void wake(struct timer *timer)
 {
     clause_fire(&container_of(timer, struct sleeper, timer)->clause, 0);
@@ -26,8 +28,7 @@ static void wake(struct timer *timer)
 
 static int sleeper_init(struct sleeper *s, struct rota_task *t, rota_time when)
 {
-    s->clause.withdraw = wake_no_more;
-    list_init(&s->clause.link);
+    clause_init(&s->clause, &sleep_wait, NULL);
     s->timer = (struct timer){ .fire = wake };
     return timer_arm(&task_loop(t)->timers, &s->timer, when);
 }

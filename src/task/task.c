@@ -51,6 +51,7 @@ static void bury(void *arg)
     struct stack *stack = t->co.coro.stack;
     coro_fini(&t->co.coro);
     stack_put(&rt->loop.stacks, stack);
+    list_remove(&t->in_runtime);
     rt->tasks--;
     rota_task_unref(t);
 }
@@ -121,6 +122,7 @@ static struct rota_task *make(struct runtime *rt, struct group *g,
     t->group = g;
     list_push(&g->members, &t->in_group);
     g->live++;
+    list_push(&rt->all, &t->in_runtime);
     rt->tasks++;
     return t;
 }

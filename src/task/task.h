@@ -22,17 +22,39 @@
 struct group;
 struct runtime;
 
+struct clause;
+
+/* A kind of wait: one constant for each place in the library that parks. */
+struct wait_kind {
+    const char *name; /* what the task is doing, for reports: "sleep" */
+    /*
+     * Takes the wait back when something else won. NULL: leaving the queue is
+     * all. False: not possible yet, the clause will fire in the end (an
+     * operation the kernel still has, a claim by another thread). A clause
+     * that is alone then ends the call with what came first; among several,
+     * what it brings is dropped.
+     */
+    bool (*withdraw)(struct clause *c);
+    /* The task that could end this wait, where that is known: whoever holds
+     * the lock, or is awaited. NULL: nobody in particular. */
+    struct rota_task *(*holder)(const struct clause *c);
+};
+
 /* One thing a parked task waits for; lives on the task's stack. */
 struct clause {
     struct list link;       /* in the queue of what is waited for */
     struct rota_task *task; /* set by wait_park */
-    /*
-     * Takes the wait back when something else won. NULL: leaving the queue is
-     * all. False: not possible yet, the clause will fire in the end (an
-     * operation the kernel still has); only for a clause that is alone.
-     */
-    bool (*withdraw)(struct clause *c);
+    const struct wait_kind *kind;
+    const void *object; /* what is waited for: reports show the address */
 };
+
+static inline void clause_init(struct clause *c, const struct wait_kind *kind,
+                               const void *object)
+{
+    list_init(&c->link);
+    c->kind = kind;
+    c->object = object;
+}
 
 struct rota_task {
     struct loop_coro co;
@@ -41,11 +63,13 @@ struct rota_task {
     /* The wait it is parked in. */
     struct clause *clauses; /* NULL: not parked, or already won */
     unsigned clause_count;
-    unsigned winner;  /* index of the clause that fired */
-    int wake_rc;      /* what the call returns */
-    bool shielded;    /* cancellation does not end this wait */
-    bool interrupted; /* it did */
-    bool gathered;    /* mark of rota_gather */
+    unsigned lingering; /* lost clauses that must fire before it may run */
+    unsigned winner;    /* index of the clause that fired */
+    int wake_rc;        /* what the call returns */
+    bool shielded;      /* cancellation does not end this wait */
+    bool interrupted;   /* it did */
+    bool gathered;      /* mark of rota_gather */
+    rota_time since;    /* when it parked: the turn's time */
 
     /* Cancellation. */
     struct scope *scope; /* innermost */
@@ -56,6 +80,7 @@ struct rota_task {
     struct rota_task *awaits; /* to find those who wait for themselves */
     struct group *group;      /* owner */
     struct list in_group;     /* among its members */
+    struct list in_runtime;   /* among all tasks of its loop */
 
     rota_fn *fn;
     void *arg;
@@ -118,8 +143,8 @@ int wait_begin(struct rota_task **task) ROTA_INTERNAL(wait_begin);
 int wait_done(struct rota_task *t, int rc) ROTA_INTERNAL(wait_done);
 
 /* Parks the running task until one of its clauses fires, or a cancellation
- * does; returns what the winner gave. The clauses' `link` and `withdraw` are
- * set by the caller. */
+ * does; returns what the winner gave. The clauses are set up by the caller
+ * (clause_init). */
 int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
     ROTA_INTERNAL(wait_park);
 

@@ -262,6 +262,9 @@ static bool job_withdraw(struct clause *c)
     return queued;
 }
 
+static const struct wait_kind job_wait = { "to_thread", job_withdraw, NULL };
+static const struct wait_kind room_wait = { "thread pool's queue", NULL, NULL };
+
 static bool full(struct pool *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -276,7 +279,8 @@ static int wait_for_room(struct pool *p, struct rota_task **t)
 {
     int rc = wait_begin(t);
     while (rc == 0 && full(p)) {
-        struct clause room = { .withdraw = NULL };
+        struct clause room;
+        clause_init(&room, &room_wait, p);
         list_push(&p->waiting, &room.link);
         rc = wait_park(*t, &room, 1);
         if (rc == 0)
@@ -297,7 +301,7 @@ static void pass_room_on(struct pool *p)
 static int serve(struct job *j, struct rota_task *t)
 {
     for (;;) {
-        list_init(&j->clause.link);
+        clause_init(&j->clause, &job_wait, j);
         int rc = wait_park(t, &j->clause, 1);
         if (!j->ask)
             return rc;
@@ -323,10 +327,8 @@ int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
         .fn = fn,
         .arg = arg,
         .interrupt = interrupt,
-        .clause.withdraw = job_withdraw,
         .post.run = job_posted,
     };
-    list_init(&j.clause.link);
     list_init(&j.link);
     sem_init(&j.answered, 0, 0);
     p->runtime->jobs++;

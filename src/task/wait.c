@@ -73,8 +73,10 @@ static int park(struct rota_task *t, struct clause *clauses, unsigned count,
         clauses[i].task = t;
     t->clauses = clauses;
     t->clause_count = count;
+    t->lingering = 0;
     t->shielded = shielded;
     t->interrupted = false;
+    t->since = task_loop(t)->now;
     loop_pause(task_loop(t), NULL);
     if (t->interrupted && t->wake_rc == -ECANCELED)
         note_delivery(t);
@@ -92,43 +94,57 @@ int wait_park_shielded(struct rota_task *t, struct clause *clauses,
     return park(t, clauses, count, true);
 }
 
-/* Takes a clause back; false when the kernel has it still. */
+/* Takes a clause back; false when it will still fire. */
 static bool withdraw(struct clause *c)
 {
-    if (c->withdraw && !c->withdraw(c))
+    if (c->kind->withdraw && !c->kind->withdraw(c))
         return false;
     list_remove(&c->link);
     return true;
 }
 
-static void win(struct rota_task *t, int rc)
+/*
+ * The wait is decided: `rc`, by the clause `winner` (NULL: by a cancellation).
+ * The others are withdrawn. True when the task may run; else some must fire
+ * before, because they are still in the hands of somebody.
+ */
+static bool decide(struct rota_task *t, struct clause *winner, int rc)
 {
+    struct clause *clauses = t->clauses;
     t->wake_rc = rc;
     t->clauses = NULL;
+    if (winner) {
+        t->winner = (unsigned)(winner - clauses);
+        list_remove(&winner->link);
+    }
+    for (unsigned i = 0; i < t->clause_count; i++)
+        if (&clauses[i] != winner && !withdraw(&clauses[i]))
+            t->lingering++;
+    return t->lingering == 0;
 }
 
-static struct rota_task *claim(struct clause *c, int rc)
+/* A clause fires; true when that lets its task run. */
+static bool fire(struct clause *c, int rc)
 {
     struct rota_task *t = c->task;
-    t->winner = (unsigned)(c - t->clauses);
+    if (t->clauses)
+        return decide(t, c, rc);
     list_remove(&c->link);
-    for (unsigned i = 0; i < t->clause_count; i++)
-        if (i != t->winner)
-            withdraw(&t->clauses[i]);
-    win(t, rc);
-    return t;
+    return --t->lingering == 0;
 }
 
 void clause_fire(struct clause *c, int rc)
 {
-    struct rota_task *t = claim(c, rc);
-    loop_ready(task_loop(t), &t->co.ready);
+    struct rota_task *t = c->task;
+    if (fire(c, rc))
+        loop_ready(task_loop(t), &t->co.ready);
 }
 
 void clause_enter(struct clause *c, int rc)
 {
-    struct rota_task *t = claim(c, rc);
-    loop_enter(task_loop(t), &t->co);
+    struct rota_task *t = c->task;
+    if (fire(c, rc))
+        loop_enter(task_loop(t), &t->co);
 }
 
 void task_interrupt(struct rota_task *t)
@@ -136,10 +152,14 @@ void task_interrupt(struct rota_task *t)
     if (!t->clauses || t->shielded)
         return;
     t->interrupted = true;
-    for (unsigned i = 0; i < t->clause_count; i++)
-        if (!withdraw(&t->clauses[i]))
+    if (t->clause_count == 1) {
+        if (!withdraw(t->clauses))
             return; /* it will fire with what came first */
-    win(t, -ECANCELED);
+        t->wake_rc = -ECANCELED;
+        t->clauses = NULL;
+    } else if (!decide(t, NULL, -ECANCELED)) {
+        return;
+    }
     loop_ready(task_loop(t), &t->co.ready);
 }
 

@@ -180,15 +180,17 @@ static void force(struct rota_sqlite *db)
     }
 }
 
+static const struct wait_kind close_wait = { "sqlite close", NULL, NULL };
+
 /* Waits until nobody is in any more. */
 static void wait_for_users(struct rota_sqlite *db, struct rota_task *me)
 {
-    struct clause gone = { .withdraw = NULL };
-    list_init(&gone.link);
+    struct clause gone;
+    clause_init(&gone, &close_wait, db);
     db->closer = &gone;
     if (me->scope->visible || wait_park(me, &gone, 1) < 0) {
         force(db);
-        list_init(&gone.link);
+        clause_init(&gone, &close_wait, db);
         if (db->users > 0)
             wait_park_shielded(me, &gone, 1);
     }

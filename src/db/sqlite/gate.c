@@ -14,6 +14,8 @@ struct turn {
     bool alone;
 };
 
+static const struct wait_kind turn_wait = { "sqlite write", NULL, NULL };
+
 static bool free_for(struct rota_sqlite *db, bool alone)
 {
     return !db->held && (!alone || db->sharing == 0);
@@ -49,6 +51,7 @@ int sqlite_gate_enter(struct rota_sqlite *db, struct rota_task *t, bool alone)
         return 0;
     }
     struct turn turn = { .alone = alone };
+    clause_init(&turn.clause, &turn_wait, db);
     list_push(&db->turns, &turn.clause.link);
     int rc = wait_park(t, &turn.clause, 1);
     if (rc < 0)
