@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -49,6 +50,21 @@ struct loop *loop_current(void)
     return t && !t->worker ? container_of(t, struct loop, thread) : NULL;
 }
 
+/* A seed that differs each time. Where the kernel has none yet (at boot), the
+ * time will do: nothing secret hangs on it. */
+static uint64_t any_seed(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+        seed = (uint64_t)rota_now();
+    return seed;
+}
+
+uint64_t loop_random(struct loop *l, uint64_t n)
+{
+    return rng_below(&l->chance, n);
+}
+
 int loop_init(struct loop *l)
 {
     memset(l, 0, sizeof *l);
@@ -64,6 +80,7 @@ int loop_init(struct loop *l)
     if (rc < 0)
         goto no_backend;
     stack_pool_init(&l->stacks);
+    l->chance.state = any_seed();
     return 0;
 no_backend:
     coro_leave(&l->thread);

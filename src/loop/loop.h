@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/rng.h"
 #include "coro/coro.h"
 #include "loop/backend.h"
 #include "loop/timer.h"
@@ -55,6 +56,7 @@ struct loop {
     struct timers timers;
     rota_time now; /* when this turn's I/O was polled */
     struct stack_pool stacks;
+    struct rng chance; /* see loop_random */
 
     const struct backend *backend;
     void *backend_state;
@@ -91,6 +93,12 @@ void loop_pause(struct loop *l, const struct coro_action *after);
 /* Ends the running coroutine; `after` frees it. */
 void loop_leave(struct loop *l, const struct coro_action *after)
     __attribute__((noreturn));
+
+/*
+ * A number by chance, evenly of those below `n` > 0. Whatever a loop decides
+ * by chance is decided by this: in a simulation the seed then decides it.
+ */
+uint64_t loop_random(struct loop *l, uint64_t n);
 
 /* Runs `c`, which is in no queue, at once, until it pauses or ends. */
 void loop_enter(struct loop *l, struct loop_coro *c) ROTA_INTERNAL(loop_enter);
