@@ -4,11 +4,8 @@
  */
 #include "loop/loop.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "base/list.h"
 #include "rota/log.h"
@@ -70,13 +67,13 @@ int loop_init(struct loop *l)
     memset(l, 0, sizeof *l);
     queue_init(&l->batch);
     queue_init(&l->ready);
-    l->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (l->wake_fd < 0)
-        return -errno;
-    int rc = coro_enter(&l->thread);
+    int rc = inbox_init(&l->inbox);
+    if (rc < 0)
+        return rc;
+    rc = coro_enter(&l->thread);
     if (rc < 0)
         goto no_thread;
-    rc = backend_choose(l, &l->backend, &l->backend_state, l->wake_fd);
+    rc = backend_choose(l, &l->backend, &l->backend_state, l->inbox.wake_fd);
     if (rc < 0)
         goto no_backend;
     stack_pool_init(&l->stacks);
@@ -85,17 +82,18 @@ int loop_init(struct loop *l)
 no_backend:
     coro_leave(&l->thread);
 no_thread:
-    close(l->wake_fd);
+    inbox_fini(&l->inbox);
     return rc;
 }
 
 void loop_fini(struct loop *l)
 {
+    inbox_refuse(&l->inbox, POST_INSIDE);
     l->backend->fini(l, l->backend_state);
     stack_pool_fini(&l->stacks);
     timers_fini(&l->timers);
     coro_leave(&l->thread);
-    close(l->wake_fd);
+    inbox_fini(&l->inbox);
 }
 
 void loop_ready(struct loop *l, struct ready *r)
@@ -145,42 +143,6 @@ void loop_enter(struct loop *l, struct loop_coro *c)
     l->budget = budget;
 }
 
-void loop_post(struct loop *l, struct post *p)
-{
-    struct post *head = atomic_load_explicit(&l->inbox, memory_order_relaxed);
-    do
-        p->next = head;
-    while (!atomic_compare_exchange_weak(&l->inbox, &head, p));
-    /* The loop says it is asleep before it looks at the inbox for the last
-     * time; we fill the inbox before we look whether it is asleep. Both are
-     * sequentially consistent, so one of us sees the other. */
-    if (atomic_exchange(&l->asleep, false)) {
-        uint64_t one = 1;
-        while (write(l->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-            ;
-    }
-}
-
-/* Runs the posts that are there now, oldest first; later ones wait a turn. */
-static void run_posts(struct loop *l)
-{
-    if (!atomic_load_explicit(&l->inbox, memory_order_relaxed))
-        return;
-    struct post *newest = atomic_exchange(&l->inbox, NULL);
-    struct post *oldest = NULL;
-    while (newest) {
-        struct post *p = newest;
-        newest = p->next;
-        p->next = oldest;
-        oldest = p;
-    }
-    while (oldest) {
-        struct post *p = oldest;
-        oldest = p->next;
-        p->run(p);
-    }
-}
-
 static void poll_io(struct loop *l)
 {
     int rc = 0;
@@ -192,11 +154,10 @@ static void poll_io(struct loop *l)
         if (until == ROTA_FOREVER && l->stuck &&
             !l->backend->busy(l->backend_state))
             l->stuck(l);
-        atomic_store(&l->asleep, true);
-        if (atomic_load(&l->inbox))
+        if (!inbox_doze(&l->inbox))
             until = 0;
         rc = l->backend->poll(l, l->backend_state, until);
-        atomic_store(&l->asleep, false);
+        inbox_rise(&l->inbox);
     }
     if (rc < 0)
         rota_log(ROTA_LOG_ERROR, "%s: waiting for I/O failed: %s",
@@ -222,7 +183,7 @@ static void run_batch(struct loop *l)
 
 void loop_turn(struct loop *l)
 {
-    run_posts(l);
+    inbox_run(&l->inbox);
     poll_io(l);
     l->now = rota_now();
     timers_expire(&l->timers, l->now);

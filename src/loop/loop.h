@@ -8,13 +8,13 @@
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/rng.h"
 #include "coro/coro.h"
 #include "loop/backend.h"
+#include "loop/inbox.h"
 #include "loop/timer.h"
 #include "rota/export.h"
 #include "rota/time.h"
@@ -40,12 +40,6 @@ struct ready_queue {
     struct ready **last;
 };
 
-/* A post from another thread: runs once on the loop's stack. */
-struct post {
-    struct post *next;
-    void (*run)(struct post *p);
-};
-
 struct loop {
     struct coro_thread thread; /* first: a loop is found from its thread */
     struct ready_queue batch;  /* what this turn runs */
@@ -63,10 +57,7 @@ struct loop {
     void (*stuck)(struct loop *l); /* called before a wait that only a post
                                       can end; may be NULL */
 
-    /* What other threads touch. */
-    _Alignas(64) _Atomic(struct post *) inbox; /* newest first */
-    atomic_bool asleep;                        /* a post must wake it */
-    int wake_fd;
+    struct inbox inbox; /* what other threads touch */
 };
 
 /* The running thread's loop, NULL when it runs none. */
@@ -102,10 +93,5 @@ uint64_t loop_random(struct loop *l, uint64_t n);
 
 /* Runs `c`, which is in no queue, at once, until it pauses or ends. */
 void loop_enter(struct loop *l, struct loop_coro *c) ROTA_INTERNAL(loop_enter);
-
-/* From any thread: p->run(p) will be called on the loop's stack. `p` must
- * stand until then. The loop must outlive the call: whoever posts is a thread
- * that is joined before the loop ends. */
-void loop_post(struct loop *l, struct post *p) ROTA_INTERNAL(loop_post);
 
 #endif

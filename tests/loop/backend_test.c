@@ -253,7 +253,7 @@ static void wake_some(void)
         /* What loop_post does when it finds the loop asleep. */
         uint64_t one = 1;
         loop_post(&loop, &p);
-        CHECK_INT(write(loop.wake_fd, &one, sizeof one), sizeof one);
+        CHECK_INT(write(loop.inbox.wake_fd, &one, sizeof one), sizeof one);
         turn_until(woken == i + 1);
         settle();
     }
