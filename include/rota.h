@@ -6,6 +6,7 @@
 #define ROTA_H
 
 #include "rota/arena.h"
+#include "rota/debug.h"
 #include "rota/error.h"
 #include "rota/fd.h"
 #include "rota/file.h"

@@ -11,6 +11,7 @@ typedef struct rota_run_options {
     size_t stack_size;    /* of the main task, bytes; 0: the default */
     unsigned threads;     /* most threads for blocking work; 0: 256 */
     unsigned cpu_threads; /* threads for CPU work; 0: as many as cores */
+    bool debug;           /* debug mode, as ROTA_DEBUG=1: see rota/debug.h */
 } rota_run_options;
 
 /*

@@ -24,12 +24,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "coro/coro.h"
 
 enum {
     SIGNAL_STACK = 64 * 1024, /* room for the state of any processor */
     SIGNAL_STACK_LEAST = 32 * 1024,
-    REPORT_SIZE = 512,
     FRAMES_FIRST = 12, /* a recursion says all it has to say in these */
     FRAMES_LAST = 6,   /* and these lead to it */
 };
@@ -38,45 +38,21 @@ static struct sigaction previous_segv, previous_bus;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int install_error;
 
-/* A line of text in the making, without stdio. */
-struct text {
-    char bytes[REPORT_SIZE];
-    size_t len;
-};
-
-static void add(struct text *t, const char *s)
-{
-    size_t n = strlen(s), room = sizeof t->bytes - t->len;
-    n = n < room ? n : room;
-    memcpy(t->bytes + t->len, s, n);
-    t->len += n;
-}
-
-static void add_number(struct text *t, size_t n)
-{
-    char digits[24], *p = digits + sizeof digits;
-    *--p = '\0';
-    do
-        *--p = (char)('0' + n % 10);
-    while (n /= 10);
-    add(t, p);
-}
-
 static void report(const struct coro *c)
 {
-    struct text t = { .len = 0 };
-    add(&t, "rota: stack overflow in task ");
-    add(&t, c->name ? c->name : "(unnamed)");
+    struct text t;
+    text_init(&t, STDERR_FILENO);
+    text_add(&t, "rota: stack overflow in task ");
+    text_add(&t, c->name ? c->name : "(unnamed)");
     if (c->site) {
-        add(&t, " (spawned at ");
-        add(&t, c->site);
-        add(&t, ")");
+        text_add(&t, " (spawned at ");
+        text_add(&t, c->site);
+        text_add(&t, ")");
     }
-    add(&t, ", ");
-    add_number(&t, stack_size(c->stack) / 1024);
-    add(&t, " KiB stack; give it a larger one: .stack_size\n");
-    ssize_t n = write(STDERR_FILENO, t.bytes, t.len);
-    (void)n;
+    text_add(&t, ", ");
+    text_add_number(&t, stack_size(c->stack) / 1024);
+    text_add(&t, " KiB stack; give it a larger one: .stack_size\n");
+    text_flush(&t);
 }
 
 /* Where the thread was, and its frame pointer. */
@@ -118,12 +94,12 @@ static void trace(const struct stack *s, const void *context)
     backtrace_symbols_fd(frames, (int)count, STDERR_FILENO);
     size_t skipped = tail > FRAMES_LAST ? tail - FRAMES_LAST : 0;
     if (skipped) {
-        struct text t = { .len = 0 };
-        add(&t, "... ");
-        add_number(&t, skipped);
-        add(&t, " more ...\n");
-        ssize_t n = write(STDERR_FILENO, t.bytes, t.len);
-        (void)n;
+        struct text t;
+        text_init(&t, STDERR_FILENO);
+        text_add(&t, "... ");
+        text_add_number(&t, skipped);
+        text_add(&t, " more ...\n");
+        text_flush(&t);
     }
     for (size_t i = skipped; i < tail; i++)
         backtrace_symbols_fd(&last[i % FRAMES_LAST], 1, STDERR_FILENO);

@@ -35,6 +35,10 @@ struct backend {
 
     /* True when poll(0) might find something: ops are armed or submitted. */
     bool (*busy)(void *state);
+
+    /* Calls fn(op, arg) for each armed op; NULL: not known. */
+    void (*each_op)(void *state, void (*fn)(const struct op *op, void *arg),
+                    void *arg);
 };
 
 extern const struct backend backend_epoll;

@@ -476,6 +476,14 @@ static bool epoll_backend_busy(void *state)
     return e->fds.armed > 0;
 }
 
+static void epoll_backend_each_op(void *state,
+                                  void (*fn)(const struct op *op, void *arg),
+                                  void *arg)
+{
+    const struct epoll_backend *e = state;
+    fds_each_op(&e->fds, fn, arg);
+}
+
 const struct backend backend_epoll = {
     .name = "epoll",
     .init = epoll_backend_init,
@@ -485,4 +493,5 @@ const struct backend backend_epoll = {
     .forget = epoll_backend_forget,
     .poll = epoll_backend_poll,
     .busy = epoll_backend_busy,
+    .each_op = epoll_backend_each_op,
 };

@@ -545,6 +545,13 @@ static void uring_fini(struct loop *l, void *state)
     free(u);
 }
 
+static void uring_each_op(void *state,
+                          void (*fn)(const struct op *op, void *arg), void *arg)
+{
+    const struct uring *u = state;
+    fds_each_op(&u->fds, fn, arg);
+}
+
 const struct backend backend_uring = {
     .name = "uring",
     .init = uring_init,
@@ -554,4 +561,5 @@ const struct backend backend_uring = {
     .forget = uring_forget,
     .poll = uring_poll,
     .busy = uring_busy,
+    .each_op = uring_each_op,
 };

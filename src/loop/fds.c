@@ -118,6 +118,18 @@ int fds_end(const struct fds *t)
     return (int)(t->count * CHUNK);
 }
 
+void fds_each_op(const struct fds *t,
+                 void (*fn)(const struct op *op, void *arg), void *arg)
+{
+    for (int fd = 0; fd < fds_end(t); fd++) {
+        const struct fd_slot *slot = fds_find(t, fd);
+        if (slot && slot->in)
+            fn(slot->in, arg);
+        if (slot && slot->out && slot->out != slot->in)
+            fn(slot->out, arg);
+    }
+}
+
 void fds_queue(struct fds *t, struct fd_slot *slot)
 {
     if (slot->queued)

@@ -62,6 +62,10 @@ int fds_forget(struct fds *t, int fd);
 /* All descriptors that have a slot are below this. */
 int fds_end(const struct fds *t);
 
+/* Calls fn(op, arg) for each armed op. */
+void fds_each_op(const struct fds *t,
+                 void (*fn)(const struct op *op, void *arg), void *arg);
+
 /* Queues a slot; harmless when it is queued. */
 void fds_queue(struct fds *t, struct fd_slot *slot);
 

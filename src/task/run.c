@@ -8,6 +8,7 @@
 
 #include "base/misuse.h"
 #include "rota/log.h"
+#include "task/debug.h"
 #include "task/runtime.h"
 #include "task/task.h"
 #include "task/thread.h"
@@ -116,17 +117,23 @@ int rota_run(rota_fn *fn, void *arg, const rota_run_options *options)
         return -ENOMEM;
     *rt = (struct runtime){ .options =
                                 options ? *options : (rota_run_options){ 0 } };
-    int rc = loop_init(&rt->loop);
+    int rc = debug_open(rt);
+    if (rc < 0)
+        goto no_debug;
+    rc = loop_init(&rt->loop);
     if (rc < 0)
         goto no_loop;
     rt->loop.stuck = report_deadlock;
     list_init(&rt->all);
     group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
     rc = run_main(rt, fn, arg);
+    debug_close(rt);
     for (size_t i = 0; i < sizeof rt->pools / sizeof *rt->pools; i++)
         pool_free(rt->pools[i]);
     loop_fini(&rt->loop);
 no_loop:
+    debug_fini(rt);
+no_debug:
     free(rt);
     return rc;
 }

@@ -5,9 +5,11 @@
 #define TASK_RUNTIME_H
 
 #include "loop/loop.h"
+#include "rota/debug.h"
 #include "rota/run.h"
 #include "task/group.h"
 
+struct debug;
 struct pool;
 
 struct runtime {
@@ -16,11 +18,16 @@ struct runtime {
     struct rota_task *main;
     struct pool *pools[2]; /* by enum pool_kind; made at first use */
     size_t tasks;          /* alive */
-    struct list all;       /* they themselves, oldest first */
+    uint64_t made;         /* tasks ever: gives them their numbers */
+    struct list all;       /* those alive, oldest first */
     size_t jobs;           /* on pool threads, or queued for them */
     bool ending;           /* all tasks are over, no more callbacks */
     bool deadlock_told;
     rota_run_options options;
+
+    /* For whoever looks inside. */
+    struct debug *debug; /* NULL: not in debug mode */
+    rota_ledger ledger;  /* when it ended */
 };
 
 /* The running thread's runtime; NULL when it runs none. */

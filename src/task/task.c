@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/misuse.h"
+#include "task/debug.h"
 #include "task/runtime.h"
 
 enum {
@@ -53,6 +54,8 @@ static void bury(void *arg)
     stack_put(&rt->loop.stacks, stack);
     list_remove(&t->in_runtime);
     rt->tasks--;
+    if (rt->debug && t->done.refs > 1)
+        debug_keep(t);
     rota_task_unref(t);
 }
 
@@ -124,6 +127,7 @@ static struct rota_task *make(struct runtime *rt, struct group *g,
     g->live++;
     list_push(&rt->all, &t->in_runtime);
     rt->tasks++;
+    t->id = ++rt->made;
     return t;
 }
 
@@ -167,6 +171,8 @@ struct rota_task *task_new(struct runtime *rt, struct group *g,
 
 void task_free(struct rota_task *t)
 {
+    if (t->kept)
+        debug_forget(t);
     future_fini(&t->done);
     free(t);
 }

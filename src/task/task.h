@@ -87,9 +87,11 @@ struct rota_task {
     struct defer *defers; /* newest first */
     struct rota_future done;
     int failed; /* the code that done.err belongs to */
+    bool kept;  /* over, and in its runtime's ledger */
 
     const char *name;
     const char *site;
+    uint64_t id; /* its number in its runtime, from 1 */
 };
 
 static inline struct loop *task_loop(struct rota_task *t)

@@ -1,0 +1,73 @@
+/*
+ * Debug mode's life: it begins before the loop and ends after it, so that it
+ * sees all that the loop opens. Handles may be dropped by other threads and
+ * after the loop, hence the lock around the list of tasks that are over.
+ */
+#include "task/debug.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/ledger.h"
+#include "task/runtime.h"
+#include "task/task.h"
+
+static pthread_mutex_t ended_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool wanted(const struct runtime *rt)
+{
+    const char *said = getenv("ROTA_DEBUG");
+    return rt->options.debug || (said && *said && strcmp(said, "0") != 0);
+}
+
+int debug_open(struct runtime *rt)
+{
+    if (!wanted(rt))
+        return 0;
+    rt->debug = calloc(1, sizeof *rt->debug);
+    if (!rt->debug)
+        return -ENOMEM;
+    list_init(&rt->debug->ended);
+    ledger_fds_begin(rt->debug);
+    return 0;
+}
+
+void debug_close(struct runtime *rt)
+{
+    pthread_mutex_lock(&ended_lock);
+    ledger_take(rt, &rt->ledger);
+    if (rt->debug) {
+        ledger_report(rt, &rt->ledger);
+        while (list_pop(&rt->debug->ended))
+            ;
+    }
+    pthread_mutex_unlock(&ended_lock);
+}
+
+void debug_fini(struct runtime *rt)
+{
+    if (rt->debug) {
+        rt->ledger.fds = ledger_fds(rt->debug, true);
+        free(rt->debug->fds);
+        free(rt->debug);
+        rt->debug = NULL;
+    }
+    ledger_set_last(&rt->ledger);
+}
+
+void debug_keep(struct rota_task *t)
+{
+    pthread_mutex_lock(&ended_lock);
+    t->kept = true;
+    list_push(&t->runtime->debug->ended, &t->in_runtime);
+    pthread_mutex_unlock(&ended_lock);
+}
+
+void debug_forget(struct rota_task *t)
+{
+    pthread_mutex_lock(&ended_lock);
+    list_remove(&t->in_runtime);
+    pthread_mutex_unlock(&ended_lock);
+}
