@@ -13,6 +13,7 @@
 #include "rota/future.h"
 #include "rota/gather.h"
 #include "rota/group.h"
+#include "rota/lock.h"
 #include "rota/log.h"
 #include "rota/net.h"
 #include "rota/run.h"

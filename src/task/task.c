@@ -77,13 +77,23 @@ static void drop_stale_error(struct rota_task *t, int rc)
     t->done.err = NULL;
 }
 
+static void lose_held(struct rota_task *t)
+{
+    struct list *link;
+    while ((link = list_pop(&t->held)) != NULL) {
+        struct holding *h = container_of(link, struct holding, link);
+        h->lost(h);
+    }
+}
+
 void task_settle(struct rota_task *t)
 {
     check_closed(t);
-    if (!t->defers)
-        return;
-    run_defers(t);
-    check_closed(t);
+    if (t->defers) {
+        run_defers(t);
+        check_closed(t);
+    }
+    lose_held(t);
 }
 
 static void end(struct rota_task *t, int rc)
@@ -119,6 +129,7 @@ static struct rota_task *make(struct runtime *rt, struct group *g,
     }
     *t = (struct rota_task){ .co.coro.stack = stack, .runtime = rt };
     future_init(&t->done, rt, t);
+    list_init(&t->held);
     t->done.refs = 2; /* the caller's and the runtime's */
     scope_open(&t->root, &g->scope, t, 0);
     t->scope = &t->root;

@@ -56,6 +56,12 @@ static inline void clause_init(struct clause *c, const struct wait_kind *kind,
     c->object = object;
 }
 
+/* Something a task must give back before it ends, such as a lock. */
+struct holding {
+    struct list link;                /* among those of the task */
+    void (*lost)(struct holding *h); /* it did not */
+};
+
 struct rota_task {
     struct loop_coro co;
     struct runtime *runtime;
@@ -76,6 +82,8 @@ struct rota_task {
     struct scope root;   /* its own level */
     unsigned cancels;    /* requests, less those taken back */
     unsigned deliveries; /* of the cancellation it is under */
+
+    struct list held; /* holdings */
 
     struct rota_task *awaits; /* to find those who wait for themselves */
     struct group *group;      /* owner */
@@ -126,7 +134,8 @@ const char *task_failure_text(const struct rota_task *t)
     ROTA_INTERNAL(task_failure_text);
 
 /* A piece of work is over that `t`, the running task, did from its begin to
- * its end: what was deferred is called, and no scope may be open. */
+ * its end: what was deferred is called, no scope may be open, and what it still
+ * holds is lost. */
 void task_settle(struct rota_task *t) ROTA_INTERNAL(task_settle);
 
 /* Parked under a cancelled scope: ends the wait with -ECANCELED. */
