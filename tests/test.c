@@ -39,7 +39,13 @@ bool test_sanitized(void)
     return true;
 #endif
 #endif
-    return getenv("TEST_SLOW") != NULL;
+    return getenv("TEST_SLOW") || getenv("TEST_EMULATED");
+}
+
+void test_needs_kernel(void)
+{
+    if (getenv("TEST_EMULATED"))
+        test_skip("an emulator is not the kernel this is about");
 }
 
 void test_fail(const char *where, const char *format, ...)

@@ -56,6 +56,10 @@ int test_child(void (*fn)(void), char *err, size_t size);
  * hold more memory, so tests of size scale themselves down). */
 bool test_sanitized(void);
 
+/* Skips a test of what only a real kernel does, when the program runs under a
+ * user-mode emulator (which says so by TEST_EMULATED in the environment). */
+void test_needs_kernel(void);
+
 #define TEST_AT      __FILE__ ":" TEST_STR(__LINE__)
 #define TEST_STR_(x) #x
 #define TEST_STR(x)  TEST_STR_(x)

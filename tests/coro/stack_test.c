@@ -121,6 +121,7 @@ TEST("the last stack given back is the first handed out")
 
 TEST("a parked task that went not deep keeps one page")
 {
+    test_needs_kernel();
     enum { COUNT = 10000 };
     static struct stack *s[COUNT];
     need_plain_memory();
@@ -167,6 +168,7 @@ static void park_many(void)
 
 TEST_LIMITED("PITFALLS 12: 200 000 coroutines are parked", 120)
 {
+    test_needs_kernel();
     park_many();
     if (!getenv("ROTA_GUARD"))
         CHECK(pool.unguarded == 0 || map_count() > 1000);
@@ -189,6 +191,7 @@ TEST_LIMITED("PITFALLS 12: 200 000 are parked where there are no guards", 120)
 
 TEST_LIMITED("PITFALLS 13: memory returns after 100 000 were freed", 60)
 {
+    test_needs_kernel();
     enum { COUNT = 100 * 1000 };
     static struct stack *s[COUNT];
     need_plain_memory();
@@ -355,6 +358,7 @@ TEST("PITFALLS 11: overflow of a stack without a guard is found at its end")
 
 TEST("PITFALLS 17, TASK-23: with no address space left, get gives NULL")
 {
+    test_needs_kernel();
     enum { MOST = 4096 };
     static struct stack *s[MOST];
     struct rlimit limit = { 300 * MIB, 300 * MIB };
@@ -385,8 +389,7 @@ TEST("PITFALLS 14: slabs take no huge pages")
 {
     char line[4096];
     bool inside = false, found = false;
-    if (getenv("TEST_SLOW"))
-        test_skip("an emulator makes up its own smaps");
+    test_needs_kernel();
     runner_begin();
     struct stack *s = stack_get(&pool, 0);
     FILE *f = fopen("/proc/self/smaps", "r");

@@ -135,8 +135,7 @@ TEST("PITFALLS 2: mxcsr and the x87 control word are per coroutine")
 {
     struct fiber f;
     runner_begin();
-    if (getenv("TEST_SLOW"))
-        test_skip("an emulator may not have these bits");
+    test_needs_kernel();
     CHECK(fiber_new(&f, flush_to_zero, NULL, 0));
     while (!f.ended) {
         fiber_resume(&f);

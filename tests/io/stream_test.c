@@ -646,6 +646,7 @@ static int long_lengths(void *arg)
 
 TEST("PITFALL 28: lengths of zero, and beyond an int")
 {
+    test_needs_kernel();
     run_clean(long_lengths);
 }
 

@@ -119,6 +119,7 @@ static void run_without_memory(void)
 
 TEST("io_uring forbidden, unknown or out of memory: epoll, and one line (31)")
 {
+    test_needs_kernel();
     void (*cases[])(void) = { run_forbidden, run_unknown, run_without_memory };
     for (int i = 0; i < 3; i++) {
         char err[4096];
@@ -138,6 +139,7 @@ static void note_fired(struct timer *t)
 
 TEST("epoll without epoll_pwait2 waits in milliseconds, never too short")
 {
+    test_needs_kernel();
     setenv("ROTA_BACKEND", "epoll", 1);
     forbid(SYS_epoll_pwait2, ENOSYS);
     begin();

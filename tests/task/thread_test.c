@@ -375,6 +375,7 @@ static int no_threads_left(void *arg)
 TEST("PITFALLS 55 when no thread can be made the call says so, and later ones "
      "work")
 {
+    test_needs_kernel();
     if (test_sanitized())
         test_skip("sanitizers need address space");
     CHECK_INT(run_with_threads(no_threads_left, 0), 0);
@@ -411,6 +412,7 @@ static int count_settled(int expected)
 
 TEST("no thread is left after rota_run, and it can be called again")
 {
+    test_needs_kernel();
     CHECK_INT(run_with_threads(use_threads, 4), 0);
     int before = count_settled(1); /* more only if a sanitizer has its own */
     for (int i = 0; i < 5; i++)

@@ -668,6 +668,7 @@ TEST_LIMITED("random patterns are ranked, refused and found as sets say", 60)
 
 TEST_LIMITED("out of memory a route is refused and the others stand", 60)
 {
+    test_needs_kernel();
     enum { LIMIT = 12 << 20, MOST = 100000 };
     if (test_sanitized())
         test_skip("a sanitizer's own memory is not limited");
