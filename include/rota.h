@@ -19,6 +19,7 @@
 #include "rota/run.h"
 #include "rota/scope.h"
 #include "rota/signal.h"
+#include "rota/sim.h"
 #include "rota/str.h"
 #include "rota/stream.h"
 #include "rota/task.h"

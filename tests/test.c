@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,9 +20,13 @@ enum {
     EXIT_FAILED = 99,
     DEFAULT_SECONDS = 30,
     SANITIZED_FACTOR = 5,
+    NOTE_SIZE = 256,
 };
 
 static struct test *first, **last = &first;
+
+/* What test_note said last: shared with the child, so that it outlives it. */
+static char *note;
 
 void test_register(struct test *t)
 {
@@ -65,6 +70,14 @@ void test_skip(const char *reason)
     fprintf(stderr, "# skipped: %s\n", reason);
     fflush(NULL);
     _exit(EXIT_SKIPPED);
+}
+
+void test_note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(note, NOTE_SIZE, format, args);
+    va_end(args);
 }
 
 int test_child(void (*fn)(void), char *err, size_t size)
@@ -130,6 +143,7 @@ static unsigned limit_of(const struct test *t)
 static bool run(const struct test *t, int number)
 {
     fflush(NULL);
+    note[0] = '\0';
     pid_t pid = fork();
     if (pid == 0) {
         t->run();
@@ -147,6 +161,8 @@ static bool run(const struct test *t, int number)
     else if (WIFSIGNALED(status))
         printf("# died of signal %d (%s)\n", WTERMSIG(status),
                strsignal(WTERMSIG(status)));
+    if (!good && note[0])
+        printf("# %s\n", note);
     fflush(stdout);
     return good;
 }
@@ -155,6 +171,12 @@ int main(int argc, char **argv)
 {
     bool listing = argc > 1 && strcmp(argv[1], "-l") == 0;
     const char *pattern = argc > 1 && !listing ? argv[1] : "";
+    note = mmap(NULL, NOTE_SIZE, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (note == MAP_FAILED) {
+        perror("mmap");
+        return 1;
+    }
     int count = 0, failed = 0;
     for (struct test *t = first; t; t = t->next)
         count += strstr(t->name, pattern) != NULL;

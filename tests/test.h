@@ -46,6 +46,10 @@ void test_fail(const char *where, const char *format, ...)
 /* Ends the test as skipped, with the reason. Does not return. */
 void test_skip(const char *reason) __attribute__((noreturn));
 
+/* What is to be said if the test fails from here on, even by a crash or by
+ * taking too long: which of many rounds it is, and how to repeat it. */
+void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /*
  * Runs fn in a child process. Returns its wait status; what it printed to
  * stderr is in `err`, NUL-terminated.

@@ -10,7 +10,7 @@
 #include "rota/time.h"
 
 struct backend {
-    const char *name; /* "epoll", "uring" */
+    const char *name; /* "epoll", "uring", "sim" */
 
     /* Sets up *state for the loop: 0 or a negative errno with nothing kept.
      * `wake_fd` is an eventfd: poll() must return early, soon, whenever it is
@@ -43,6 +43,7 @@ struct backend {
 
 extern const struct backend backend_epoll;
 extern const struct backend backend_uring;
+extern const struct backend backend_sim; /* never chosen: asked for */
 
 /*
  * Chooses and initialises: what ROTA_BACKEND=epoll|uring says, else the

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/list.h"
+#include "loop/sim.h"
 #include "rota/log.h"
 
 static void queue_init(struct ready_queue *q)
@@ -62,7 +63,7 @@ uint64_t loop_random(struct loop *l, uint64_t n)
     return rng_below(&l->chance, n);
 }
 
-int loop_init(struct loop *l)
+static int begin(struct loop *l, const struct sim_setup *simulated)
 {
     memset(l, 0, sizeof *l);
     queue_init(&l->batch);
@@ -73,17 +74,29 @@ int loop_init(struct loop *l)
     rc = coro_enter(&l->thread);
     if (rc < 0)
         goto no_thread;
-    rc = backend_choose(l, &l->backend, &l->backend_state, l->inbox.wake_fd);
+    l->chance.state = any_seed();
+    rc = simulated ? sim_begin(l, simulated)
+                   : backend_choose(l, &l->backend, &l->backend_state,
+                                    l->inbox.wake_fd);
     if (rc < 0)
         goto no_backend;
     stack_pool_init(&l->stacks);
-    l->chance.state = any_seed();
     return 0;
 no_backend:
     coro_leave(&l->thread);
 no_thread:
     inbox_fini(&l->inbox);
     return rc;
+}
+
+int loop_init(struct loop *l)
+{
+    return begin(l, NULL);
+}
+
+int loop_init_simulated(struct loop *l, const struct sim_setup *setup)
+{
+    return begin(l, setup);
 }
 
 void loop_fini(struct loop *l)
@@ -164,9 +177,20 @@ static void poll_io(struct loop *l)
                  l->backend->name, strerror(-rc));
 }
 
+/* What became ready since joins the batch. An order that is arranged is one
+ * of a whole batch, so there what is left of the last one comes first. */
+static void take_ready(struct loop *l)
+{
+    if (l->arrange && l->batch.first)
+        return;
+    if (l->arrange)
+        l->arrange(l);
+    queue_append(&l->batch, &l->ready);
+}
+
 static void run_batch(struct loop *l)
 {
-    queue_append(&l->batch, &l->ready);
+    take_ready(l);
     l->slice = LOOP_SLICE;
     while (l->batch.first && l->slice > 0) {
         struct ready *r = queue_pop(&l->batch);

@@ -19,6 +19,8 @@
 #include "rota/export.h"
 #include "rota/time.h"
 
+struct sim_setup;
+
 enum {
     LOOP_SLICE = 64,   /* switches before I/O is looked at again */
     LOOP_BUDGET = 128, /* calls a coroutine may complete without a pause */
@@ -32,6 +34,7 @@ struct ready {
 
 struct loop_coro {
     struct ready ready;
+    uint64_t id; /* in the order of their making, from 1 */
     struct coro coro;
 };
 
@@ -48,9 +51,15 @@ struct loop {
     unsigned slice;            /* switches left before I/O is looked at */
     unsigned budget;           /* of the running coroutine */
     struct timers timers;
-    rota_time now; /* when this turn's I/O was polled */
+    rota_time now;          /* when this turn's I/O was polled */
+    const rota_time *clock; /* virtual; NULL: the system's */
     struct stack_pool stacks;
     struct rng chance; /* see loop_random */
+    uint64_t made;     /* coroutines so far */
+    unsigned outside;  /* jobs under way on other threads, which will post:
+                            a virtual clock stands still meanwhile */
+    void (*arrange)(struct loop *l); /* orders `ready` before it becomes a
+                                        batch; NULL: it runs as it came */
 
     const struct backend *backend;
     void *backend_state;
@@ -65,6 +74,8 @@ struct loop *loop_current(void) ROTA_INTERNAL(loop_current);
 
 /* Makes `l` this thread's loop: 0, -EBUSY, -ENOMEM, what the backend says. */
 int loop_init(struct loop *l);
+/* The same in a simulated world. */
+int loop_init_simulated(struct loop *l, const struct sim_setup *setup);
 void loop_fini(struct loop *l);
 
 /* One turn. Waits for I/O only when nothing is ready, at most until the next

@@ -49,7 +49,7 @@ static void report_alive(struct runtime *rt)
 static void report_deadlock(struct loop *l)
 {
     struct runtime *rt = (struct runtime *)l;
-    if (rt->jobs > 0 || rt->deadlock_told)
+    if (l->outside > 0 || rt->deadlock_told)
         return;
     rt->deadlock_told = true;
     rota_log(ROTA_LOG_ERROR,
@@ -107,7 +107,8 @@ static int run_main(struct runtime *rt, rota_fn *fn, void *arg)
     return rc;
 }
 
-int rota_run(rota_fn *fn, void *arg, const rota_run_options *options)
+int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
+                const struct sim_setup *simulated)
 {
     if (coro_thread())
         return -EBUSY;
@@ -120,7 +121,8 @@ int rota_run(rota_fn *fn, void *arg, const rota_run_options *options)
     int rc = debug_open(rt);
     if (rc < 0)
         goto no_debug;
-    rc = loop_init(&rt->loop);
+    rc = simulated ? loop_init_simulated(&rt->loop, simulated)
+                       : loop_init(&rt->loop);
     if (rc < 0)
         goto no_loop;
     rt->loop.stuck = report_deadlock;
@@ -136,6 +138,11 @@ no_loop:
 no_debug:
     free(rt);
     return rc;
+}
+
+int rota_run(rota_fn *fn, void *arg, const rota_run_options *options)
+{
+    return runtime_run(fn, arg, options, NULL);
 }
 
 const char *rota_backend_name(void)

@@ -18,9 +18,7 @@ struct runtime {
     struct rota_task *main;
     struct pool *pools[2]; /* by enum pool_kind; made at first use */
     size_t tasks;          /* alive */
-    uint64_t made;         /* tasks ever: gives them their numbers */
     struct list all;       /* those alive, oldest first */
-    size_t jobs;           /* on pool threads, or queued for them */
     bool ending;           /* all tasks are over, no more callbacks */
     bool deadlock_told;
     rota_run_options options;
@@ -29,6 +27,10 @@ struct runtime {
     struct debug *debug; /* NULL: not in debug mode */
     rota_ledger ledger;  /* when it ended */
 };
+
+/* rota_run; with a setup, in the world it describes. */
+int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
+                const struct sim_setup *simulated);
 
 /* The running thread's runtime; NULL when it runs none. */
 struct runtime *runtime_current(void) ROTA_INTERNAL(runtime_current);

@@ -138,7 +138,7 @@ static struct rota_task *make(struct runtime *rt, struct group *g,
     g->live++;
     list_push(&rt->all, &t->in_runtime);
     rt->tasks++;
-    t->id = ++rt->made;
+    t->co.id = ++rt->loop.made;
     return t;
 }
 

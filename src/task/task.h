@@ -99,7 +99,6 @@ struct rota_task {
 
     const char *name;
     const char *site;
-    uint64_t id; /* its number in its runtime, from 1 */
 };
 
 static inline struct loop *task_loop(struct rota_task *t)

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/misuse.h"
 #include "rota/thread.h"
 #include "task/runtime.h"
@@ -126,6 +127,7 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     struct pool *p = w->pool;
     bool entered = coro_enter(&w->coro) == 0;
+    clock_follow(p->runtime->loop.clock);
     if (p->nice)
         setpriority(PRIO_PROCESS, (id_t)gettid(), p->nice);
     pthread_mutex_lock(&p->lock);
@@ -307,7 +309,9 @@ static int serve(struct job *j, struct rota_task *t)
             return rc;
         rota_fn *ask = j->ask;
         j->ask = NULL;
+        task_loop(t)->outside--; /* it waits for us */
         j->answer = ask(j->ask_arg);
+        task_loop(t)->outside++;
         if (t->scope->visible)
             job_withdraw(&j->clause); /* cancelled meanwhile: the job is told */
         sem_post(&j->answered);
@@ -331,11 +335,11 @@ int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
     };
     list_init(&j.link);
     sem_init(&j.answered, 0, 0);
-    p->runtime->jobs++;
+    p->runtime->loop.outside++;
     rc = enqueue(p, &j);
     if (rc == 0)
         rc = serve(&j, t);
-    p->runtime->jobs--;
+    p->runtime->loop.outside--;
     sem_destroy(&j.answered);
     pass_room_on(p);
     return rc;
