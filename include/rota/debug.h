@@ -27,4 +27,22 @@ typedef struct rota_ledger {
  */
 ROTA_API void rota_ledger_get(rota_ledger *out);
 
+/*
+ * Writes all tasks of all loops of this process to `fd`: each with its number,
+ * what it waits for, who holds that, since when, its deadline, where it was
+ * spawned, and its backtrace. From any thread and from a signal handler; other
+ * threads go on meanwhile. 0; -EAGAIN: a list changed while it was read, and
+ * tasks are missing; -EBUSY: another thread is at it. Suspends: no.
+ */
+ROTA_API int rota_dump(int fd);
+
+/* Has the signal `number` dump to stderr from now on: rota_dump_on_signal(
+ * SIGQUIT) and Ctrl-\ shows the tasks. 0, or -EINVAL: not a signal to be
+ * handled. */
+ROTA_API int rota_dump_on_signal(int number);
+
+/* Where `rota ps`, gdb's script and others begin to read a process that runs
+ * or a core file: offsets of all that is needed are in it. */
+ROTA_API extern struct layout_root rota_debug_root;
+
 #endif

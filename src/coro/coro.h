@@ -13,6 +13,18 @@
 
 #include "coro/stack.h"
 
+/* Where above the saved stack pointer the switch puts what a backtrace begins
+ * with: the return address and the frame pointer. */
+enum {
+#if defined(__x86_64__)
+    CORO_SAVED_FP = 48,
+    CORO_SAVED_PC = 56,
+#elif defined(__aarch64__)
+    CORO_SAVED_FP = 0,
+    CORO_SAVED_PC = 8,
+#endif
+};
+
 struct coro {
     void *sp;            /* saved stack pointer while it does not run */
     struct stack *stack; /* NULL: the thread's own stack */

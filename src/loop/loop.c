@@ -207,6 +207,7 @@ static void run_batch(struct loop *l)
 
 void loop_turn(struct loop *l)
 {
+    l->turns++;
     inbox_run(&l->inbox);
     poll_io(l);
     l->now = rota_now();

@@ -50,6 +50,7 @@ struct loop {
     struct coro *back;         /* who wants to go on at the next pause */
     unsigned slice;            /* switches left before I/O is looked at */
     unsigned budget;           /* of the running coroutine */
+    uint64_t turns;            /* begun */
     struct timers timers;
     rota_time now;          /* when this turn's I/O was polled */
     const rota_time *clock; /* virtual; NULL: the system's */

@@ -209,7 +209,9 @@ static struct rota_task *awaited(const struct clause *c)
     return ((const struct rota_future *)c->object)->task;
 }
 
-static const struct wait_kind await_wait = { "await", unwatch, awaited };
+static const struct wait_kind await_wait = {
+    "await", unwatch, awaited, WAIT_HOLDER(struct rota_future, task)
+};
 
 int future_park(struct rota_future *f, struct rota_task *me, bool shielded)
 {

@@ -80,7 +80,8 @@ void group_leave(struct group *g, struct rota_task *t)
     place_freed(g);
 }
 
-static const struct wait_kind end_wait = { "group_end", NULL, NULL };
+static const struct wait_kind end_wait = { "group_end", NULL, NULL,
+                                           WAIT_MEMBERS };
 static const struct wait_kind place_wait = { "group limit", NULL, NULL };
 
 /* Waits, not cancellably, until all members have ended. */

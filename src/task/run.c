@@ -9,6 +9,7 @@
 #include "base/misuse.h"
 #include "rota/log.h"
 #include "task/debug.h"
+#include "task/root.h"
 #include "task/runtime.h"
 #include "task/task.h"
 #include "task/thread.h"
@@ -128,7 +129,9 @@ int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
     rt->loop.stuck = report_deadlock;
     list_init(&rt->all);
     group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
+    root_add(rt);
     rc = run_main(rt, fn, arg);
+    root_remove(rt);
     debug_close(rt);
     for (size_t i = 0; i < sizeof rt->pools / sizeof *rt->pools; i++)
         pool_free(rt->pools[i]);

@@ -24,8 +24,10 @@ struct runtime {
     rota_run_options options;
 
     /* For whoever looks inside. */
-    struct debug *debug; /* NULL: not in debug mode */
-    rota_ledger ledger;  /* when it ended */
+    struct runtime *next; /* in the list of all */
+    int tid;              /* of its thread */
+    struct debug *debug;  /* NULL: not in debug mode */
+    rota_ledger ledger;   /* when it ended */
 };
 
 /* rota_run; with a setup, in the world it describes. */

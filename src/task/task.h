@@ -38,7 +38,17 @@ struct wait_kind {
     /* The task that could end this wait, where that is known: whoever holds
      * the lock, or is awaited. NULL: nobody in particular. */
     struct rota_task *(*holder)(const struct clause *c);
+    /* The same for those who only read memory (WAIT_HOLDER): where in what
+     * the clause's `object` points at a pointer to that task stands, plus 1.
+     * 0: nobody in particular. */
+    size_t holder_at;
 };
+
+/* The holder is the task that `field` of the clause's object points at. */
+#define WAIT_HOLDER(type, field) (offsetof(type, field) + 1)
+
+/* The object is a group: whoever waits, waits for all of its members. */
+#define WAIT_MEMBERS ((size_t)-1)
 
 /* One thing a parked task waits for; lives on the task's stack. */
 struct clause {
