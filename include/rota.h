@@ -25,5 +25,6 @@
 #include "rota/task.h"
 #include "rota/thread.h"
 #include "rota/time.h"
+#include "rota/wait.h"
 
 #endif

@@ -27,4 +27,19 @@ enum rota_gather_flags {
 ROTA_API int rota_gather(rota_task **tasks, size_t n, int *results,
                          unsigned flags) ROTA_MUST;
 
+/*
+ * Waits for the first of `n` tasks that ends well: the others are then
+ * cancelled, and still waited for. Returns its result (>= 0), its place in
+ * `*winner` (may be NULL); when all failed, the last error. `results` and the
+ * handles as in rota_gather: who needs the value that the winner has set
+ * (rota_task_set_value) keeps a handle of his own.
+ *
+ * -EINVAL: n = 0. -ECANCELED when I was cancelled before one ended well: then
+ * all were cancelled too; a cancellation after that is met at the next call.
+ * -ENOMEM: nothing happened, or the last spawn had found no memory (its place
+ * was NULL). Suspends: yes. Cancel: the results.
+ */
+ROTA_API int rota_race(rota_task **tasks, size_t n, size_t *winner,
+                       int *results) ROTA_MUST;
+
 #endif

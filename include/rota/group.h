@@ -55,6 +55,14 @@ ROTA_API int rota_group_spawn_at(rota_group *g, rota_fn *fn, void *arg,
                                  rota_task **out, const char *name,
                                  const char *site) ROTA_MUST;
 
+/* The same, but a full group is -EAGAIN. Suspends: never. */
+#define rota_group_try_spawn(g, fn, arg, options, out) \
+    rota_group_try_spawn_at(g, fn, arg, options, out, #fn, ROTA_HERE)
+ROTA_API int rota_group_try_spawn_at(rota_group *g, rota_fn *fn, void *arg,
+                                     const rota_task_options *options,
+                                     rota_task **out, const char *name,
+                                     const char *site) ROTA_MUST;
+
 /* The typed form, as rota_create_task: 0 or an error. */
 #define rota_group_create_task(g, name, ...)                         \
     rota_group_spawn_copy(g, name##_rota_entry,                      \
@@ -63,6 +71,33 @@ ROTA_API int rota_group_spawn_at(rota_group *g, rota_fn *fn, void *arg,
 ROTA_API int rota_group_spawn_copy(rota_group *g, rota_fn *fn, const void *args,
                                    size_t size, const char *name,
                                    const char *site) ROTA_MUST;
+
+/*
+ * Spawns fn(arg) and waits until it has called rota_task_started(value): a
+ * server that listens, a connection that is up. Until then it runs under the
+ * caller; then it becomes a member of the group, with all it has opened, and
+ * `value` (may be NULL) receives what it gave. The group stays open meanwhile,
+ * and its place in a limit is taken from the beginning.
+ *
+ * 0; or why it did not start, the group untouched: its error; -EPROTO, it
+ * returned without a word; -ROTA_ECHILD, somebody cancelled it; -ECANCELED, I
+ * was, and so was it: in all these cases it has ended. -ENOMEM, -ESHUTDOWN: it
+ * was not spawned, `arg` is still the caller's. Suspends: yes. Cancel: the
+ * task has seen it and ended.
+ */
+#define rota_group_start(g, fn, arg, value) \
+    rota_group_start_at(g, fn, arg, value, #fn, ROTA_HERE)
+ROTA_API int rota_group_start_at(rota_group *g, rota_fn *fn, void *arg,
+                                 void **value, const char *name,
+                                 const char *site) ROTA_MUST;
+
+/*
+ * The running task is up: whoever is in rota_group_start gets `value`. 0;
+ * -EALREADY: nobody waits for that, it was said before or the task was spawned
+ * otherwise; -ECANCELED: who waited was cancelled, the task is to end, and
+ * `value` is still its own. Suspends: no.
+ */
+ROTA_API int rota_task_started(void *value);
 
 /* Has spawns wait while `most` members live, in order of their coming; 0: no
  * limit. Suspends: no. */

@@ -39,6 +39,9 @@ enum rota_scope_flags {
     /* It was set to ROTA_SCOPE_INIT: one that was cancelled since is cancelled
      * on entry. */
     ROTA_SCOPE_PREPARED = 1 << 2,
+    /* The expiry of the deadline it is given (rota_scope_reschedule) is an
+     * error, -ETIMEDOUT, as with rota_timeout_begin. */
+    ROTA_SCOPE_TIMEOUT = 1 << 3,
 };
 
 /*
@@ -78,10 +81,15 @@ ROTA_API void rota_scope_cancel(rota_scope *s, const char *reason);
  * ended, -ENOMEM. */
 ROTA_API int rota_scope_reschedule(rota_scope *s, rota_time when);
 
-/* Was it cancelled; by its deadline; did its end catch the cancellation. May
- * be asked after the end. */
+/* Hides the cancellation of outer scopes from now on, or no more: then what
+ * waits inside is cut at once if one of them is cancelled. Suspends: no. */
+ROTA_API void rota_scope_set_shield(rota_scope *s, bool shield);
+
+/* Was it cancelled; by its deadline; did a call inside return -ECANCELED; did
+ * its end catch the cancellation. May be asked after the end. */
 ROTA_API bool rota_scope_cancelled(const rota_scope *s);
 ROTA_API bool rota_scope_expired(const rota_scope *s);
+ROTA_API bool rota_scope_delivered(const rota_scope *s);
 ROTA_API bool rota_scope_caught(const rota_scope *s);
 
 /* The moment by which the calling task will be cancelled: ROTA_FOREVER when
@@ -90,6 +98,12 @@ ROTA_API rota_time rota_current_deadline(void);
 
 /* Why the calling task is cancelled; NULL when it is not. */
 ROTA_API const char *rota_cancel_reason(void);
+
+/* Whose scope it is that is cancelled: the task that set the deadline, opened
+ * the group, was cancelled itself. NULL when it is the whole loop that ends,
+ * or the caller is not cancelled. Borrowed, valid while the caller is inside
+ * that scope. */
+ROTA_API struct rota_task *rota_cancel_source(void);
 
 /* True when the next suspending call would return -ECANCELED. */
 ROTA_API bool rota_cancelled(void);

@@ -30,7 +30,8 @@ typedef struct rota_task_options {
     const char *name;  /* for reports; copied never: a literal. NULL: "task" */
     const char *site;  /* where it was spawned; set by the macros */
     size_t stack_size; /* bytes; 0: the default, 256 KiB */
-    bool eager;        /* run at once until it first suspends or ends */
+    bool eager;        /* run at once until it first suspends or ends (64
+                          deep in one another; then as any other) */
 } rota_task_options;
 
 /*
@@ -80,6 +81,15 @@ ROTA_API int rota_await(rota_task *t) ROTA_MUST;
 ROTA_API int rota_wait_for(rota_task *t, rota_dur timeout) ROTA_MUST;
 
 /*
+ * Calls fn(arg) in the calling task, for at most `timeout` nanoseconds: then
+ * its calls return -ECANCELED, and -ECANCELED as its result is -ETIMEDOUT
+ * here; every other result is returned as it is. With a timeout <= 0 fn is
+ * not called. -ECANCELED when I was cancelled, -ENOMEM. Suspends: as fn does.
+ */
+ROTA_API int rota_call_timeout(rota_fn *fn, void *arg,
+                               rota_dur timeout) ROTA_MUST;
+
+/*
  * The full form: my status is returned (0, -ECANCELED, -EDEADLK, -ENOMEM for a
  * NULL), its outcome is in `out` (may be NULL, valid while the handle is). My
  * cancellation does not touch `t`; the handle is kept. Suspends: yes. Cancel:
@@ -105,7 +115,23 @@ ROTA_API unsigned rota_task_uncancel(rota_task *t);
 ROTA_API rota_task *rota_current_task(void);
 
 ROTA_API bool rota_task_done(const rota_task *t);
+
+/* Its name, borrowed; rota_task_set_name copies a new one: 0 or -ENOMEM. */
 ROTA_API const char *rota_task_name(const rota_task *t);
+ROTA_API int rota_task_set_name(rota_task *t, const char *name);
+
+/* The tasks of the running loop that have not ended, oldest first: at most `n`
+ * owned handles into `out`; returns how many there are. Suspends: no. */
+ROTA_API size_t rota_all_tasks(rota_task **out, size_t n);
+
+/*
+ * Waits until every other task of the loop is parked and nothing has been
+ * ready for `cushion` nanoseconds: in tests, instead of a sleep that is long
+ * enough. What the kernel or another thread has not yet answered does not
+ * hold it up; a cushion does. 0, -ECANCELED, -ENOMEM. Suspends: yes. Cancel:
+ * nothing is lost.
+ */
+ROTA_API int rota_wait_all_blocked(rota_dur cushion) ROTA_MUST;
 
 /* Its future: a borrowed reference, valid while the handle is. */
 ROTA_API rota_future *rota_task_future(rota_task *t);

@@ -48,9 +48,9 @@ static bool full(const struct group *g)
     return g->limit > 0 && g->live + g->promised >= g->limit;
 }
 
-/* A place came free: it goes to who waits first. The host is woken by the
- * last, and once: the group might fill and empty again before it runs. */
-static void place_freed(struct group *g)
+/* The host is woken by the last, and once: the group might fill and empty
+ * again before it runs. */
+void group_place_freed(struct group *g)
 {
     while (!full(g) && !list_empty(&g->spawners)) {
         g->promised++;
@@ -77,7 +77,19 @@ void group_leave(struct group *g, struct rota_task *t)
         g->won = true;
         scope_cancel(&g->scope, "another member of the group was first");
     }
-    place_freed(g);
+    group_place_freed(g);
+}
+
+void group_adopt(struct group *g, struct rota_task *t)
+{
+    struct group *from = t->group;
+    list_remove(&t->in_group);
+    from->live--;
+    t->group = g;
+    list_push(&g->members, &t->in_group);
+    g->live++;
+    g->promised--;
+    scope_move(&t->root, &g->scope);
 }
 
 static const struct wait_kind end_wait = { "group_end", NULL, NULL,
@@ -117,8 +129,7 @@ int rota_group_begin(rota_group *group, unsigned flags)
     return 0;
 }
 
-/* Waits for a place: 0, or why there is none. */
-static int admit(struct group *g)
+int group_admit(struct group *g)
 {
     if (!g->open)
         return -ESHUTDOWN;
@@ -137,15 +148,12 @@ static int admit(struct group *g)
     return rc;
 }
 
-/* Hands the task's handle over, or drops it. */
+/* In a group that has a place. Hands the task's handle over, or drops it. */
 static int spawn(struct group *g, const struct task_spec *spec, rota_task **out)
 {
-    int rc = admit(g);
-    if (rc < 0)
-        return rc;
     struct rota_task *t = task_new(g->host->runtime, g, spec);
     if (!t)
-        place_freed(g);
+        group_place_freed(g);
     else if (out)
         *out = t;
     else
@@ -158,21 +166,34 @@ int rota_group_spawn_at(rota_group *g, rota_fn *fn, void *arg,
                         const char *name, const char *site)
 {
     struct task_spec spec = { fn, arg, 0, options, name, site };
-    return spawn(group_of(g), &spec, out);
+    int rc = group_admit(group_of(g));
+    return rc < 0 ? rc : spawn(group_of(g), &spec, out);
+}
+
+int rota_group_try_spawn_at(rota_group *group, rota_fn *fn, void *arg,
+                            const rota_task_options *options, rota_task **out,
+                            const char *name, const char *site)
+{
+    struct group *g = group_of(group);
+    struct task_spec spec = { fn, arg, 0, options, name, site };
+    if (g->open && full(g))
+        return -EAGAIN;
+    return g->open ? spawn(g, &spec, out) : -ESHUTDOWN;
 }
 
 int rota_group_spawn_copy(rota_group *g, rota_fn *fn, const void *args,
                           size_t size, const char *name, const char *site)
 {
     struct task_spec spec = { fn, (void *)args, size, NULL, name, site };
-    return spawn(group_of(g), &spec, NULL);
+    int rc = group_admit(group_of(g));
+    return rc < 0 ? rc : spawn(group_of(g), &spec, NULL);
 }
 
 void rota_group_limit(rota_group *group, size_t most)
 {
     struct group *g = group_of(group);
     g->limit = most;
-    place_freed(g);
+    group_place_freed(g);
 }
 
 static int check_end(struct group *g, struct rota_task *t)

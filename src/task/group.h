@@ -22,7 +22,8 @@ struct group {
 
     size_t limit;         /* most members; 0: any number */
     struct list spawners; /* who waits for a place, if it is full */
-    size_t promised;      /* places given to those who did */
+    size_t promised;      /* places given to those who did, and kept for
+                             members that have not started */
 
     bool cut;                      /* body or a member ended cancelled */
     bool won;                      /* ROTA_GROUP_ANY: a member ended well */
@@ -41,6 +42,16 @@ void group_open(struct group *g, struct rota_task *host, unsigned flags);
 
 /* `t`, a member, has ended. */
 void group_leave(struct group *g, struct rota_task *t);
+
+/* Waits for a place: 0, or why there is none. */
+int group_admit(struct group *g);
+
+/* A place of a member, or a promised one, came free: it goes to who waits
+ * first. */
+void group_place_freed(struct group *g);
+
+/* `t` leaves its group for `g`, in which a place is promised to it. */
+void group_adopt(struct group *g, struct rota_task *t);
 
 /* True when `t` is a member of `g`, or of a group opened by one. */
 bool group_holds(struct group *g, struct rota_task *t);

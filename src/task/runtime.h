@@ -19,6 +19,7 @@ struct runtime {
     struct pool *pools[2]; /* by enum pool_kind; made at first use */
     size_t tasks;          /* alive */
     struct list all;       /* those alive, oldest first */
+    unsigned eager;        /* eager starts that are inside one another */
     bool ending;           /* all tasks are over, no more callbacks */
     bool deadlock_told;
     rota_run_options options;

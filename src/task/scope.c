@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/misuse.h"
+#include "rota/log.h"
 #include "rota/thread.h"
 #include "task/runtime.h"
 #include "task/task.h"
@@ -60,6 +61,7 @@ void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
         .reason = reason,
         .shield = (flags & ROTA_SCOPE_SHIELD) != 0,
         .strict = (flags & ROTA_SCOPE_STRICT) != 0,
+        .timeout = (flags & ROTA_SCOPE_TIMEOUT) != 0,
         .open = true,
         .cancelled = cancelled,
     };
@@ -82,6 +84,14 @@ void scope_close(struct scope *s)
     list_remove(&s->sibling);
     s->open = false;
     s->ended = true;
+}
+
+void scope_move(struct scope *s, struct scope *parent)
+{
+    list_remove(&s->sibling);
+    s->parent = parent;
+    list_push(&parent->children, &s->sibling);
+    spread(s);
 }
 
 void scope_cancel(struct scope *s, const char *reason)
@@ -169,10 +179,7 @@ static rota_time moment(rota_dur d)
 
 int rota_timeout_begin(rota_scope *s, rota_dur d)
 {
-    int rc = begin(scope_of(s), 0, moment(d));
-    if (rc == 0)
-        scope_of(s)->timeout = true;
-    return rc;
+    return begin(scope_of(s), ROTA_SCOPE_TIMEOUT, moment(d));
 }
 
 int rota_move_on_begin(rota_scope *s, rota_dur d)
@@ -194,6 +201,20 @@ void scope_leave(struct scope *s)
     scope_close(s);
 }
 
+/* What only a careless layer does: noted for whoever looks. */
+static void note_oddities(const struct scope *s, int rc)
+{
+    if (s->delivered && rc >= 0)
+        rota_log(ROTA_LOG_DEBUG,
+                 "task %s ends a scope with %d although a call inside was "
+                 "cut short (%s)",
+                 s->task->name, rc, s->reason ? s->reason : "outer scope");
+    if (rc == -ECANCELED && !s->visible)
+        rota_log(ROTA_LOG_DEBUG,
+                 "task %s ends a scope with -ECANCELED that no scope caused",
+                 s->task->name);
+}
+
 int rota_scope_end(rota_scope *scope, int rc)
 {
     struct scope *s = scope_of(scope);
@@ -202,9 +223,28 @@ int rota_scope_end(rota_scope *scope, int rc)
         return misuse(-EPERM, "a scope ended that this task has not open");
     if (t->scope != s)
         return misuse(-EINVAL, "a scope ended before those inside it");
+    note_oddities(s, rc);
     rc = scope_result(s, rc);
     scope_leave(s);
     return rc;
+}
+
+void rota_scope_set_shield(rota_scope *scope, bool shield)
+{
+    struct scope *s = scope_of(scope);
+    s->shield = shield;
+    if (s->open)
+        spread(s);
+}
+
+int rota_call_timeout(rota_fn *fn, void *arg, rota_dur timeout)
+{
+    rota_scope s;
+    int rc = rota_timeout_begin(&s, timeout);
+    if (rc < 0)
+        return rc;
+    rc = timeout <= 0 ? -ECANCELED : fn(arg);
+    return rota_scope_end(&s, rc);
 }
 
 void rota_scope_cancel(rota_scope *s, const char *reason)
@@ -231,6 +271,11 @@ bool rota_scope_expired(const rota_scope *s)
     return ((const struct scope *)s)->expired;
 }
 
+bool rota_scope_delivered(const rota_scope *s)
+{
+    return ((const struct scope *)s)->delivered;
+}
+
 bool rota_scope_caught(const rota_scope *s)
 {
     return ((const struct scope *)s)->caught;
@@ -255,6 +300,13 @@ const char *rota_cancel_reason(void)
     struct rota_task *t = task_current();
     struct scope *cause = t ? scope_cause(t->scope) : NULL;
     return cause ? cause->reason : NULL;
+}
+
+rota_task *rota_cancel_source(void)
+{
+    struct rota_task *t = task_current();
+    struct scope *cause = t ? scope_cause(t->scope) : NULL;
+    return cause ? cause->task : NULL;
 }
 
 bool rota_cancelled(void)

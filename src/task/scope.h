@@ -48,6 +48,9 @@ void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
 /* Takes it out of the tree; its deadline is disarmed. */
 void scope_close(struct scope *s);
 
+/* Hangs it, with all below, below `parent`. */
+void scope_move(struct scope *s, struct scope *parent);
+
 /* Cancels, with all that hangs below and is not shielded. */
 void scope_cancel(struct scope *s, const char *reason);
 

@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "base/misuse.h"
+#include "rota/log.h"
 #include "task/debug.h"
 #include "task/runtime.h"
 
 enum {
     AWAIT_CHAIN_MOST = 64,
     ERROR_TEXT = 256,
+    EAGER_MOST = 64,
     COPY_MOST = 4096, /* larger arguments make the stack larger */
 };
 
@@ -103,6 +105,11 @@ static void end(struct rota_task *t, int rc)
     enum rota_state state = rc >= 0 ? ROTA_OK : ROTA_ERROR;
     if (rc == -ECANCELED && t->root.visible)
         state = ROTA_CANCELLED;
+    else if (rc == -ECANCELED)
+        rota_log(ROTA_LOG_DEBUG,
+                 "task %s (spawned at %s) returned -ECANCELED, but was not "
+                 "cancelled",
+                 t->name, t->site ? t->site : "?");
     scope_close(&t->root);
     future_finish(&t->done, state, rc);
     group_leave(t->group, t);
@@ -144,11 +151,14 @@ static struct rota_task *make(struct runtime *rt, struct group *g,
 
 static void start(struct rota_task *t, bool eager)
 {
-    struct loop *l = task_loop(t);
-    if (eager)
-        loop_enter(l, &t->co);
-    else
-        loop_ready(l, &t->co.ready);
+    struct runtime *rt = t->runtime;
+    if (!eager || rt->eager >= EAGER_MOST) {
+        loop_ready(&rt->loop, &t->co.ready);
+        return;
+    }
+    rt->eager++;
+    loop_enter(&rt->loop, &t->co);
+    rt->eager--;
 }
 
 /* The stack for a task with `size` bytes of arguments on it. */
@@ -185,6 +195,8 @@ void task_free(struct rota_task *t)
     if (t->kept)
         debug_forget(t);
     future_fini(&t->done);
+    if (t->named)
+        free((char *)t->name);
     free(t);
 }
 
@@ -371,9 +383,21 @@ const char *rota_task_name(const rota_task *t)
     return t->name;
 }
 
+int rota_task_set_name(rota_task *t, const char *name)
+{
+    char *copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    if (t->named)
+        free((char *)t->name);
+    t->name = t->co.coro.name = copy;
+    t->named = true;
+    return 0;
+}
+
 rota_future *rota_task_future(rota_task *t)
 {
-    return &t->done;
+    return t ? &t->done : NULL;
 }
 
 int rota_task_set_value(void *value, rota_cb *dtor)

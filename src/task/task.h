@@ -85,6 +85,8 @@ struct rota_task {
     bool shielded;      /* cancellation does not end this wait */
     bool interrupted;   /* it did */
     bool gathered;      /* mark of rota_gather */
+    bool blocked;       /* in rota_wait_all_blocked, and only looking */
+    bool named;         /* the name is its own, on the heap */
     rota_time since;    /* when it parked: the turn's time */
 
     /* Cancellation. */
@@ -97,6 +99,7 @@ struct rota_task {
 
     struct rota_task *awaits; /* to find those who wait for themselves */
     struct group *group;      /* owner */
+    struct start *start;      /* rota_group_start waits for its word; NULL */
     struct list in_group;     /* among its members */
     struct list in_runtime;   /* among all tasks of its loop */
 

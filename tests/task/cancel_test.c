@@ -5,7 +5,8 @@
 
 #include "tasks.h"
 
-TASK_TEST("CANC-01 a cancelled scope stays cancelled: each call inside says so")
+/* CANC-01 */
+TASK_TEST("a cancelled scope stays cancelled: each call inside says so")
 {
     rota_scope s;
     CHECK_INT(rota_scope_begin(&s, 0), 0);
@@ -21,7 +22,8 @@ TASK_TEST("CANC-01 a cancelled scope stays cancelled: each call inside says so")
     CHECK_INT(rota_sleep(0), 0);
 }
 
-TASK_TEST("CANC-02 cancelling twice is cancelling once, and the end catches it")
+/* CANC-02 */
+TASK_TEST("cancelling twice is cancelling once, and the end catches it")
 {
     rota_scope s;
     CHECK_INT(rota_scope_begin(&s, 0), 0);
@@ -33,7 +35,8 @@ TASK_TEST("CANC-02 cancelling twice is cancelling once, and the end catches it")
     CHECK(!rota_scope_expired(&s));
 }
 
-TASK_TEST("CANC-03 of three nested scopes the outermost cancelled one catches")
+/* CANC-03 */
+TASK_TEST("of three nested scopes the outermost cancelled one catches")
 {
     rota_scope a, b, c;
     CHECK_INT(rota_scope_begin(&a, 0), 0);
@@ -52,9 +55,9 @@ TASK_TEST("CANC-03 of three nested scopes the outermost cancelled one catches")
     CHECK(!rota_scope_caught(&a) && !rota_scope_cancelled(&a));
 }
 
-TASK_TEST(
-    "CANC-04 a scope cancelled and ended without a call between them cuts "
-    "nothing")
+/* CANC-04 */
+TASK_TEST("a scope cancelled and ended without a call between them cuts "
+          "nothing")
 {
     rota_scope s;
     CHECK_INT(rota_scope_begin(&s, 0), 0);
@@ -64,7 +67,8 @@ TASK_TEST(
     CHECK_INT(rota_sleep(rota_ms(1)), 0);
 }
 
-TASK_TEST("CANC-05 a scope cancelled before it begins is cancelled on entry")
+/* CANC-05 */
+TASK_TEST("a scope cancelled before it begins is cancelled on entry")
 {
     rota_scope s = ROTA_SCOPE_INIT;
     rota_scope_cancel(&s, "early");
@@ -78,7 +82,8 @@ TASK_TEST("CANC-05 a scope cancelled before it begins is cancelled on entry")
     CHECK(!rota_scope_caught(&fresh));
 }
 
-TASK_TEST("CANC-06 a scope that is open cannot begin")
+/* CANC-06 */
+TASK_TEST("a scope that is open cannot begin")
 {
     rota_set_misuse_handler(count_misuse);
     rota_scope s;
@@ -96,8 +101,9 @@ static ROTA_ASYNC(end_of_another, (rota_scope *, s))
     return rota_scope_end(s, 0);
 }
 
-TASK_TEST("CANC-07 ending a scope out of order, or another task's, is a misuse "
-          "that changes nothing")
+/* CANC-07 */
+TASK_TEST("ending a scope out of order, or another task's, is a misuse that "
+          "changes nothing")
 {
     rota_set_misuse_handler(count_misuse);
     rota_scope outer, inner;
@@ -131,7 +137,8 @@ TEST("a task that returns with an open scope panics with its name")
     CHECK_HAS(err, "main");
 }
 
-TASK_TEST("CANC-09 what the outer scope cancelled passes through the inner one")
+/* CANC-09 */
+TASK_TEST("what the outer scope cancelled passes through the inner one")
 {
     rota_scope outer, inner;
     CHECK_INT(rota_scope_begin(&outer, 0), 0);
@@ -182,8 +189,9 @@ static ROTA_ASYNC(ignore_all, (struct deaf *, d))
     return 0;
 }
 
-TASK_TEST("CANC-11 a task that ignores its cancellation is warned of once, and "
-          "slowed down; others are not disturbed")
+/* CANC-11 */
+TASK_TEST("a task that ignores its cancellation is warned of once, and slowed "
+          "down; others are not disturbed")
 {
     rota_set_log_handler(count_warnings);
     struct deaf d = { 0 };
@@ -204,15 +212,15 @@ TASK_TEST("CANC-11 a task that ignores its cancellation is warned of once, and "
 static ROTA_ASYNC(ignore_in_scopes, (struct deaf *, d))
 {
     for (; !d->stop; d->rounds++)
-        ROTA_TIMEOUT(rota_seconds(1))
-        {
+        ROTA_TIMEOUT (rota_seconds(1)) {
             rota_ignore(rota_sleep(LONG));
         }
     return 0;
 }
 
-TASK_TEST("CANC-11 a scope around each call does not help a task that ignores "
-          "its cancellation")
+/* CANC-11 */
+TASK_TEST("a scope around each call does not help a task that ignores its "
+          "cancellation")
 {
     rota_set_log_handler(count_warnings);
     struct deaf d = { 0 };
@@ -253,7 +261,8 @@ TASK_TEST("a supervisor that takes each cancel back is not one that ignores it")
     CHECK_INT(warnings, 0);
 }
 
-TASK_TEST("CANC-13 the first reason is kept")
+/* CANC-13 */
+TASK_TEST("the first reason is kept")
 {
     rota_scope s;
     CHECK_INT(rota_scope_begin(&s, 0), 0);
@@ -264,10 +273,13 @@ TASK_TEST("CANC-13 the first reason is kept")
     CHECK(rota_cancel_reason() == NULL);
 }
 
+static rota_task *seen_source;
+
 static ROTA_ASYNC(note_reason, (const char **, reason))
 {
     int rc = rota_sleep(LONG);
     *reason = rota_cancel_reason();
+    seen_source = rota_cancel_source();
     return rc;
 }
 
@@ -279,8 +291,10 @@ static ROTA_ASYNC(group_around, (const char **, reason))
     return rota_group_end(&g, 0);
 }
 
-TASK_TEST("CANC-14 a grandchild reads the reason through two groups")
+/* CANC-14 */
+TASK_TEST("a grandchild reads reason and source through two groups")
 {
+    CHECK(rota_cancel_source() == NULL);
     const char *reason = NULL;
     rota_scope s;
     rota_group g;
@@ -291,9 +305,30 @@ TASK_TEST("CANC-14 a grandchild reads the reason through two groups")
     CHECK_INT(rc, -ECANCELED);
     CHECK_INT(rota_scope_end(&s, rc), -ETIMEDOUT);
     CHECK_STR(reason, "deadline");
+    CHECK(seen_source == rota_current_task());
 }
 
-TASK_TEST("CANC-15 ten thousand nested scopes are cancelled at once")
+TASK_TEST("the source of a task's own cancellation is that task; that of a "
+          "group's, who opened it")
+{
+    const char *reason = NULL;
+    rota_task *t = rota_create_task(note_reason, &reason);
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(t, NULL);
+    rota_task_ref(t);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK(seen_source == t);
+    rota_task_unref(t);
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_create_task(&g, note_reason, &reason), 0);
+    CHECK_INT(rota_group_create_task(&g, give, -EIO), 0);
+    CHECK_INT(rota_group_end(&g, 0), -EIO);
+    CHECK(seen_source == rota_current_task());
+}
+
+/* CANC-15 */
+TASK_TEST("ten thousand nested scopes are cancelled at once")
 {
     enum { DEPTH = 10000 };
     rota_scope *s = malloc(DEPTH * sizeof *s);
@@ -326,7 +361,8 @@ static ROTA_ASYNC(nest, (int, depth))
     return rc;
 }
 
-TASK_TEST("CANC-15 PITFALLS 43 all tasks in deeply nested groups are released")
+/* CANC-15, PITFALL 43 */
+TASK_TEST("all tasks in deeply nested groups are released")
 {
     int depth = test_sanitized() ? 200 : 2000;
     rota_task *t = rota_create_task(nest, depth);
@@ -337,8 +373,57 @@ TASK_TEST("CANC-15 PITFALLS 43 all tasks in deeply nested groups are released")
     CHECK_INT(released, 2 * depth + 1);
 }
 
-TASK_TEST("CANC-16 a strict scope does not take success for an answer when a "
-          "call inside was cut")
+static char debug_line[256];
+
+static void keep_debug_line(enum rota_log_level level, const char *line)
+{
+    if (level == ROTA_LOG_DEBUG)
+        snprintf(debug_line, sizeof debug_line, "%s", line);
+}
+
+/* CANC-16 */
+TASK_TEST("success after a deadline has cut a call stands, and is noted; a "
+          "strict scope does not take it for an answer")
+{
+    rota_set_log_level(ROTA_LOG_DEBUG);
+    rota_set_log_handler(keep_debug_line);
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_ms(1)), 0);
+    CHECK(!rota_scope_delivered(&s));
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK(rota_scope_delivered(&s));
+    CHECK_INT(rota_scope_end(&s, 0), 0);
+    CHECK(!rota_scope_caught(&s) && rota_scope_delivered(&s));
+    CHECK_HAS(debug_line, "cut short (deadline)");
+    CHECK_INT(rota_scope_begin(&s, ROTA_SCOPE_STRICT | ROTA_SCOPE_TIMEOUT), 0);
+    CHECK_INT(rota_scope_reschedule(&s, rota_now() + rota_ms(1)), 0);
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK_INT(rota_scope_end(&s, 0), -ETIMEDOUT);
+    CHECK(rota_scope_caught(&s));
+}
+
+/* TASK-19 */
+TASK_TEST("-ECANCELED that nobody caused is an error, and noted")
+{
+    rota_set_log_level(ROTA_LOG_DEBUG);
+    rota_set_log_handler(keep_debug_line);
+    rota_task *t = rota_create_task(give, -ECANCELED);
+    rota_outcome out;
+    CHECK_INT(rota_join(t, &out), 0);
+    CHECK_INT(out.state, ROTA_ERROR);
+    CHECK_INT(out.rc, -ECANCELED);
+    CHECK_HAS(debug_line, "give");
+    CHECK_HAS(debug_line, "was not cancelled");
+    rota_task_unref(t);
+    rota_scope s;
+    CHECK_INT(rota_scope_begin(&s, 0), 0);
+    CHECK_INT(rota_scope_end(&s, -ECANCELED), -ECANCELED);
+    CHECK_HAS(debug_line, "no scope caused");
+}
+
+/* CANC-16 */
+TASK_TEST("a strict scope does not take success for an answer when a call "
+          "inside was cut")
 {
     rota_scope s;
     CHECK_INT(rota_scope_begin(&s, 0), 0);
@@ -356,9 +441,9 @@ TASK_TEST("CANC-16 a strict scope does not take success for an answer when a "
     CHECK_INT(rota_scope_end(&s, 5), 5); /* nothing was cut */
 }
 
-TASK_TEST(
-    "CANC-16 what was cut behind a shield was not cut by the strict scope "
-    "around it")
+/* CANC-16 */
+TASK_TEST("what was cut behind a shield was not cut by the strict scope "
+          "around it")
 {
     rota_scope strict, shield;
     CHECK_INT(rota_scope_begin(&strict, ROTA_SCOPE_STRICT), 0);
@@ -369,7 +454,8 @@ TASK_TEST(
     CHECK_INT(rota_scope_end(&strict, 5), 5);
 }
 
-TASK_TEST("CANC-17 a computation that checks in learns of its deadline")
+/* CANC-17 */
+TASK_TEST("a computation that checks in learns of its deadline")
 {
     rota_scope s;
     rota_time end = rota_now() + rota_ms(10);
@@ -389,9 +475,8 @@ static ROTA_ASYNC(sleep_twice, (int *, rounds))
     return -ECANCELED;
 }
 
-TASK_TEST(
-    "PITFALLS 40 a task cancelled twice in one step is cut once, and ends "
-    "cancelled")
+/* PITFALL 40 */
+TASK_TEST("a task cancelled twice in one step is cut once, and ends cancelled")
 {
     int rounds = 0;
     rota_task *t = rota_create_task(sleep_twice, &rounds);
@@ -403,7 +488,8 @@ TASK_TEST(
     CHECK_INT(rounds, 2);
 }
 
-TASK_TEST("TASK-13 a task may cancel itself, and take it back")
+/* TASK-13 */
+TASK_TEST("a task may cancel itself, and take it back")
 {
     rota_task *me = rota_current_task();
     CHECK_INT(rota_task_cancel(me, "me"), 1);

@@ -5,7 +5,8 @@
 
 #include "tasks.h"
 
-TASK_TEST("GATH-01 results stand in the order of the tasks, not of their ends")
+/* GATH-01 */
+TASK_TEST("results stand in the order of the tasks, not of their ends")
 {
     rota_task *t[3] = { rota_create_task(give_after, rota_ms(8), 1),
                         rota_create_task(give_after, rota_ms(12), 2),
@@ -18,8 +19,9 @@ TASK_TEST("GATH-01 results stand in the order of the tasks, not of their ends")
     CHECK(t[0] == NULL && t[1] == NULL && t[2] == NULL);
 }
 
-TASK_TEST("GATH-02 one fails: the others are cancelled and waited for, also "
-          "through their clean-up")
+/* GATH-02 */
+TASK_TEST("one fails: the others are cancelled and waited for, also through "
+          "their clean-up")
 {
     rota_task *slow = rota_create_task(clean_up_for, rota_ms(5), -ECANCELED);
     rota_task_ref(slow);
@@ -34,7 +36,8 @@ TASK_TEST("GATH-02 one fails: the others are cancelled and waited for, also "
     rota_task_unref(slow);
 }
 
-TASK_TEST("GATH-03 ROTA_COLLECT gathers results and errors alike")
+/* GATH-03 */
+TASK_TEST("ROTA_COLLECT gathers results and errors alike")
 {
     rota_task *t[3] = { rota_create_task(give, 1), rota_create_task(give, -EIO),
                         rota_create_task(give_after, rota_ms(3), 3) };
@@ -51,8 +54,9 @@ static ROTA_ASYNC(gather_two, (rota_task *, t), (rota_task *, u), (int, flags))
     return rota_gather(both, 2, NULL, (unsigned)flags);
 }
 
-TASK_TEST("GATH-04 a task cancelled by somebody else is -ROTA_ECHILD, and "
-          "cancels the rest, not the caller")
+/* GATH-04 */
+TASK_TEST("a task cancelled by somebody else is -ROTA_ECHILD, and cancels the "
+          "rest, not the caller")
 {
     rota_task *t = rota_task_ref(rota_create_task(sleep_long));
     rota_task *u = rota_create_task(sleep_long);
@@ -67,7 +71,8 @@ TASK_TEST("GATH-04 a task cancelled by somebody else is -ROTA_ECHILD, and "
     rota_task_unref(t);
 }
 
-TASK_TEST("GATH-04 with ROTA_COLLECT a cancelled task cancels nobody")
+/* GATH-04 */
+TASK_TEST("with ROTA_COLLECT a cancelled task cancels nobody")
 {
     rota_task *t[2] = { rota_create_task(sleep_long),
                         rota_create_task(give_after, rota_ms(2), 2) };
@@ -78,8 +83,8 @@ TASK_TEST("GATH-04 with ROTA_COLLECT a cancelled task cancels nobody")
     CHECK_INT(results[1], 2);
 }
 
-TASK_TEST("GATH-05 a cancelled caller cancels all and waits, also under "
-          "ROTA_COLLECT")
+/* GATH-05 */
+TASK_TEST("a cancelled caller cancels all and waits, also under ROTA_COLLECT")
 {
     for (int flags = 0; flags <= ROTA_COLLECT; flags++) {
         rota_task *t = rota_create_task(clean_up_for, rota_ms(3), -ECANCELED);
@@ -96,7 +101,8 @@ TASK_TEST("GATH-05 a cancelled caller cancels all and waits, also under "
     }
 }
 
-TASK_TEST("GATH-06 nothing gathers to 0; one task may stand twice")
+/* GATH-06 */
+TASK_TEST("nothing gathers to 0; one task may stand twice")
 {
     CHECK_INT(rota_gather(NULL, 0, NULL, 0), 0);
     rota_task *t = rota_create_task(give_after, rota_ms(1), 6);
@@ -108,7 +114,8 @@ TASK_TEST("GATH-06 nothing gathers to 0; one task may stand twice")
     CHECK_INT(results[2], 6);
 }
 
-TASK_TEST("PITFALLS 48 ten thousand tasks are gathered, done or not")
+/* PITFALL 48 */
+TASK_TEST("ten thousand tasks are gathered, done or not")
 {
     enum { COUNT = 10000 };
     static rota_task *t[COUNT];
@@ -152,7 +159,8 @@ static ROTA_ASYNC(note_reason)
     return rc;
 }
 
-TASK_TEST("WFOR-01 a task too slow is cancelled, waited for, and -ETIMEDOUT")
+/* WFOR-01 */
+TASK_TEST("a task too slow is cancelled, waited for, and -ETIMEDOUT")
 {
     rota_task *t = rota_task_ref(rota_create_task(note_reason));
     CHECK_INT(rota_wait_for(t, rota_ms(5)), -ETIMEDOUT);
@@ -175,7 +183,8 @@ TASK_TEST("a task in time gives its result or its error")
     CHECK_INT(rota_wait_for(t, rota_seconds(60)), -ROTA_ECHILD);
 }
 
-TASK_TEST("WFOR-02 the clean-up of a task that is too slow is waited for")
+/* WFOR-02 */
+TASK_TEST("the clean-up of a task that is too slow is waited for")
 {
     rota_time before = rota_now();
     rota_task *t = rota_create_task(clean_up_for, rota_ms(20), -ECANCELED);
@@ -183,13 +192,15 @@ TASK_TEST("WFOR-02 the clean-up of a task that is too slow is waited for")
     CHECK(rota_now() - before >= rota_ms(25));
 }
 
-TASK_TEST("WFOR-03 A20 a task that turns the cancel into a value gives it")
+/* WFOR-03, SEMANTICS A20 */
+TASK_TEST("a task that turns the cancel into a value gives it")
 {
     rota_task *t = rota_create_task(clean_up_for, 0, 42);
     CHECK_INT(rota_wait_for(t, rota_ms(2)), 42);
 }
 
-TASK_TEST("WFOR-04 the error of its clean-up beats the timeout")
+/* WFOR-04 */
+TASK_TEST("the error of its clean-up beats the timeout")
 {
     rota_task *t = rota_create_task(clean_up_for, 0, -EIO);
     CHECK_INT(rota_wait_for(t, rota_ms(2)), -EIO);
@@ -203,8 +214,9 @@ static ROTA_ASYNC(start_late)
     return rota_sleep(0);
 }
 
-TASK_TEST("WFOR-05 a timeout of 0 is enough for a task that is over; one that "
-          "has not begun still starts")
+/* WFOR-05 */
+TASK_TEST("a timeout of 0 is enough for a task that is over; one that has not "
+          "begun still starts")
 {
     rota_task *t = rota_create_task(give, 9);
     CHECK_INT(rota_sleep(0), 0);
@@ -219,7 +231,8 @@ static ROTA_ASYNC(wait_in, (rota_task *, t), (rota_dur, timeout))
     return rota_wait_for(t, timeout);
 }
 
-TASK_TEST("WFOR-06 a cancelled caller cancels the task and waits for it")
+/* WFOR-06 */
+TASK_TEST("a cancelled caller cancels the task and waits for it")
 {
     rota_dur timeouts[] = { ROTA_FOREVER, rota_seconds(60) };
     for (int i = 0; i < 2; i++) {
@@ -249,8 +262,9 @@ static ROTA_ASYNC(ignore_three)
     return 10;
 }
 
-TASK_TEST("WFOR-10 a task that ignores three deliveries gives its value, and "
-          "no warning is due")
+/* WFOR-10 */
+TASK_TEST("a task that ignores three deliveries gives its value, and no "
+          "warning is due")
 {
     rota_set_log_handler(count_warnings);
     CHECK_INT(rota_wait_for(rota_create_task(ignore_three), rota_ms(1)), 10);
@@ -260,8 +274,7 @@ TASK_TEST("WFOR-10 a task that ignores three deliveries gives its value, and "
 TASK_TEST("of two deadlines the outer one is not taken for the inner one")
 {
     int rc = 0;
-    ROTA_TIMEOUT(rota_ms(2), rc)
-    {
+    ROTA_TIMEOUT (rota_ms(2), rc) {
         rc = rota_wait_for(rota_create_task(sleep_long), rota_seconds(60));
         CHECK_INT(rc, -ECANCELED);
     }

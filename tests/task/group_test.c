@@ -15,7 +15,8 @@ static ROTA_ASYNC(say_after, (rota_dur, d), (const char *, word), (int, rc))
     return mine < 0 ? mine : rc;
 }
 
-TASK_TEST("GRP-01 the end waits for all members")
+/* GRP-01 */
+TASK_TEST("the end waits for all members")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -26,8 +27,9 @@ TASK_TEST("GRP-01 the end waits for all members")
     CHECK_INT(rota_group_errors(&g, NULL, 0), 0);
 }
 
-TASK_TEST("GRP-02 a member that fails cancels its sibling, and the end returns "
-          "the error")
+/* GRP-02 */
+TASK_TEST("a member that fails cancels its sibling, and the end returns the "
+          "error")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -37,7 +39,8 @@ TASK_TEST("GRP-02 a member that fails cancels its sibling, and the end returns "
     CHECK_STR(trace, "bx");
 }
 
-TASK_TEST("GRP-03 a member that fails cuts the body, and then no more")
+/* GRP-03 */
+TASK_TEST("a member that fails cuts the body, and then no more")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -48,9 +51,9 @@ TASK_TEST("GRP-03 a member that fails cuts the body, and then no more")
     CHECK_INT(rota_sleep(rota_ms(1)), 0);
 }
 
-TASK_TEST(
-    "GRP-04 the errors are kept in order of their coming; the end returns "
-    "the first")
+/* GRP-04 */
+TASK_TEST("the errors are kept in order of their coming; the end returns the "
+          "first")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -79,7 +82,8 @@ TASK_TEST("more errors than are kept are counted")
     CHECK_INT(codes[16], 0);
 }
 
-TASK_TEST("GRP-05 an error of the body cancels the members")
+/* GRP-05 */
+TASK_TEST("an error of the body cancels the members")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -89,7 +93,8 @@ TASK_TEST("GRP-05 an error of the body cancels the members")
     CHECK_STR(trace, "x");
 }
 
-TASK_TEST("GRP-06 the body's error stands before that of a member's clean-up")
+/* GRP-06 */
+TASK_TEST("the body's error stands before that of a member's clean-up")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -108,8 +113,8 @@ static int sleep_long_entry(void *arg)
     return rota_sleep(LONG);
 }
 
-TASK_TEST("GRP-07 a member cancelled by itself is no error, and the others go "
-          "on")
+/* GRP-07 */
+TASK_TEST("a member cancelled by itself is no error, and the others go on")
 {
     rota_group g;
     rota_task *t;
@@ -137,8 +142,9 @@ static ROTA_ASYNC(hold_group, (int *, rc), (int *, after))
     return *rc;
 }
 
-TASK_TEST("GRP-08 cancelling who waits in the end cancels the members; it "
-          "returns after them")
+/* GRP-08 */
+TASK_TEST("cancelling who waits in the end cancels the members; it returns "
+          "after them")
 {
     int rc, after;
     rota_task *t = rota_create_task(hold_group, &rc, &after);
@@ -157,7 +163,8 @@ static ROTA_ASYNC(spawn_late, (rota_group *, g))
     return 0;
 }
 
-TASK_TEST("GRP-10 a member may spawn into its group after the body has ended")
+/* GRP-10 */
+TASK_TEST("a member may spawn into its group after the body has ended")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -187,9 +194,9 @@ static int end_and_respawn(void *arg)
     return 0;
 }
 
-TASK_TEST("PITFALLS 43 a group that lives and ends again between its host's "
-          "waking and its "
-          "running wakes it once")
+/* PITFALL 43 */
+TASK_TEST("a group that lives and ends again between its host's waking and "
+          "its running wakes it once")
 {
     rota_group g;
     reopened = &g;
@@ -201,8 +208,8 @@ TASK_TEST("PITFALLS 43 a group that lives and ends again between its host's "
     CHECK_INT(rota_sleep(0), 0);
 }
 
-TASK_TEST(
-    "GRP-11 a group that has ended takes no more; the argument stays ours")
+/* GRP-11 */
+TASK_TEST("a group that has ended takes no more; the argument stays ours")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -224,8 +231,9 @@ static int free_argument(void *arg)
     return rc;
 }
 
-TASK_TEST("GRP-12 a member spawned into a cancelled group starts, and takes "
-          "care of its argument")
+/* GRP-12 */
+TASK_TEST("a member spawned into a cancelled group starts, and takes care of "
+          "its argument")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -235,7 +243,8 @@ TASK_TEST("GRP-12 a member spawned into a cancelled group starts, and takes "
     CHECK_STR(trace, "c");
 }
 
-TASK_TEST("GRP-13 an empty group under a cancelled scope lost nothing")
+/* GRP-13 */
+TASK_TEST("an empty group under a cancelled scope lost nothing")
 {
     rota_scope s;
     rota_group g;
@@ -255,7 +264,8 @@ static ROTA_ASYNC(set_flag, (bool *, flag))
     return 0;
 }
 
-TASK_TEST("GRP-13 the end of a group is always one schedule point")
+/* GRP-13 */
+TASK_TEST("the end of a group is always one schedule point")
 {
     bool ran = false;
     rota_task *t = rota_create_task(set_flag, &ran);
@@ -277,9 +287,9 @@ static ROTA_ASYNC(group_then_suspend, (rota_dur, d), (int *, end),
     return *end == -ECANCELED ? -ECANCELED : 0;
 }
 
-TASK_TEST(
-    "GRP-16 A15 a member's error, then a cancel in the same step: the end "
-    "says the error, the next call the cancel")
+/* GRP-16, SEMANTICS A15 */
+TASK_TEST("a member's error, then a cancel in the same step: the end says the "
+          "error, the next call the cancel")
 {
     int end, next;
     rota_task *t = rota_create_task(group_then_suspend, 0, &end, &next);
@@ -295,7 +305,8 @@ TASK_TEST(
     rota_task_unref(t);
 }
 
-TASK_TEST("GRP-16 the other order: the member is cut, and the end says so")
+/* GRP-16 */
+TASK_TEST("the other order: the member is cut, and the end says so")
 {
     int end, next;
     rota_task *t = rota_create_task(group_then_suspend, LONG, &end, &next);
@@ -312,8 +323,9 @@ static ROTA_ASYNC(cancel_group, (rota_group *, g))
     return rota_sleep(LONG);
 }
 
-TASK_TEST("GRP-17 cancelling a group is no error: by the body, by a member, "
-          "before it begins")
+/* GRP-17 */
+TASK_TEST("cancelling a group is no error: by the body, by a member, before "
+          "it begins")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -330,7 +342,8 @@ TASK_TEST("GRP-17 cancelling a group is no error: by the body, by a member, "
     CHECK_INT(rota_sleep(0), 0);
 }
 
-TASK_TEST("GRP-24 in an isolating group a failure cancels nobody")
+/* GRP-24 */
+TASK_TEST("in an isolating group a failure cancels nobody")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ISOLATE), 0);
@@ -346,7 +359,8 @@ static ROTA_ASYNC(end_it, (rota_group *, g))
     return rota_group_end(g, 0);
 }
 
-TASK_TEST("GRP-28 a group is ended by its own task only, once, in order")
+/* GRP-28 */
+TASK_TEST("a group is ended by its own task only, once, in order")
 {
     rota_set_misuse_handler(count_misuse);
     rota_group g;
@@ -385,8 +399,9 @@ static ROTA_ASYNC(join_host_below, (rota_task *, host))
     return rota_group_end(&g, 0);
 }
 
-TASK_TEST("GRP-29 a member that joins its host, in the end or before, would "
-          "wait for ever")
+/* GRP-29 */
+TASK_TEST("a member that joins its host, in the end or before, would wait for "
+          "ever")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -407,7 +422,8 @@ static int fail_now(void *arg)
     return -EIO;
 }
 
-TASK_TEST("EAGER-04 an eager member that fails at once is met at the next call")
+/* EAGER-04 */
+TASK_TEST("an eager member that fails at once is met at the next call")
 {
     rota_task_options o = { .eager = true };
     rota_group g;
@@ -426,8 +442,9 @@ static int cancel_group_entry(void *g)
     return cancel_group(g);
 }
 
-TASK_TEST("EAGER-06 an eager member that cancels its group before it suspends "
-          "is cut, and the end does not hang")
+/* EAGER-06 */
+TASK_TEST("an eager member that cancels its group before it suspends is cut, "
+          "and the end does not hang")
 {
     rota_task_options o = { .eager = true };
     rota_group g;
@@ -440,14 +457,14 @@ static int time_out(void *arg)
 {
     (void)arg;
     int rc = 0;
-    ROTA_TIMEOUT(rota_ms(2), rc)
-    {
+    ROTA_TIMEOUT (rota_ms(2), rc) {
         rc = rota_sleep(LONG);
     }
     return rc;
 }
 
-TASK_TEST("EAGER-07 the timeout of an eager task is its own")
+/* EAGER-07 */
+TASK_TEST("the timeout of an eager task is its own")
 {
     rota_task_options o = { .eager = true };
     rota_task *t = rota_spawn(time_out, NULL, &o);
@@ -465,6 +482,29 @@ static int eager_chain(void *arg)
     return rota_await(rota_spawn(eager_chain, depth, &o));
 }
 
+static int eager_depth, eager_most, eager_started;
+
+static int eager_only(void *arg)
+{
+    rota_task_options o = { .eager = true };
+    if (++eager_depth > eager_most)
+        eager_most = eager_depth;
+    if (++eager_started < 200)
+        rota_task_unref(rota_spawn(eager_only, arg, &o));
+    eager_depth--;
+    return 0;
+}
+
+TASK_TEST("eager starts more than 64 deep in one another start as any other")
+{
+    rota_task_options o = { .eager = true };
+    rota_task_unref(rota_spawn(eager_only, NULL, &o));
+    CHECK_INT(eager_started, 64);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
+    CHECK_INT(eager_started, 200);
+    CHECK_INT(eager_most, 65);
+}
+
 TASK_TEST("an eager task may start another, and that one more")
 {
     int depth = 500;
@@ -473,8 +513,8 @@ TASK_TEST("an eager task may start another, and that one more")
     CHECK_INT(depth, 0);
 }
 
-TASK_TEST("PITFALLS 43 a thousand groups one after the other, a hundred inside "
-          "each other")
+/* PITFALL 43 */
+TASK_TEST("a thousand groups one after the other, a hundred inside each other")
 {
     rota_group g[100];
     for (int i = 0; i < 100; i++) {
@@ -501,7 +541,8 @@ static ROTA_ASYNC(count_live, (int, i))
     return 0;
 }
 
-TASK_TEST("GRP-25 a group with a limit never has more members; spawns wait")
+/* GRP-25 */
+TASK_TEST("a group with a limit never has more members; spawns wait")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -528,8 +569,9 @@ static ROTA_ASYNC(say_when, (rota_future *, f), (const char *, word))
     return rc;
 }
 
-TASK_TEST("GRP-25 places go to those who wait in order of their coming; one "
-          "that is cancelled leaves its turn; the end waits for all")
+/* GRP-25 */
+TASK_TEST("places go to those who wait in order of their coming; one that is "
+          "cancelled leaves its turn; the end waits for all")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -551,8 +593,9 @@ TASK_TEST("GRP-25 places go to those who wait in order of their coming; one "
     CHECK_INT(results[1], -ROTA_ECHILD);
 }
 
-TASK_TEST("GRP-25 a body that waits for a place is cut when a member fails; a "
-          "spawn that fails passes its place on")
+/* GRP-25 */
+TASK_TEST("a body that waits for a place is cut when a member fails; a spawn "
+          "that fails passes its place on")
 {
     rota_group g;
     rota_task_options huge = { .stack_size = (size_t)1 << 46 };
@@ -569,7 +612,8 @@ TASK_TEST("GRP-25 a body that waits for a place is cut when a member fails; a "
     CHECK_STR(trace, "ab");
 }
 
-TASK_TEST("GRP-25 lifting the limit lets all in who wait")
+/* GRP-25 */
+TASK_TEST("lifting the limit lets all in who wait")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -587,7 +631,8 @@ TASK_TEST("GRP-25 lifting the limit lets all in who wait")
     CHECK_INT(rota_group_end(&g, 0), 0);
 }
 
-TASK_TEST("GRP-27 ROTA_GROUP_ANY: the first that ends well cancels the rest")
+/* GRP-27 */
+TASK_TEST("ROTA_GROUP_ANY: the first that ends well cancels the rest")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ANY), 0);
@@ -599,7 +644,8 @@ TASK_TEST("GRP-27 ROTA_GROUP_ANY: the first that ends well cancels the rest")
     CHECK_INT(rota_sleep(0), 0);
 }
 
-TASK_TEST("GRP-27 ROTA_GROUP_ANY: when all fail the end returns the last error")
+/* GRP-27 */
+TASK_TEST("ROTA_GROUP_ANY: when all fail the end returns the last error")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, ROTA_GROUP_ANY), 0);

@@ -4,7 +4,8 @@
  */
 #include "tasks.h"
 
-TASK_TEST("TMO-01 a call that is too slow is cut, and the end says -ETIMEDOUT")
+/* TMO-01 */
+TASK_TEST("a call that is too slow is cut, and the end says -ETIMEDOUT")
 {
     rota_scope s;
     CHECK_INT(rota_timeout_begin(&s, rota_ms(5)), 0);
@@ -15,7 +16,8 @@ TASK_TEST("TMO-01 a call that is too slow is cut, and the end says -ETIMEDOUT")
     CHECK_INT(rota_sleep(0), 0);
 }
 
-TASK_TEST("TMO-02 a call in time is not touched")
+/* TMO-02 */
+TASK_TEST("a call in time is not touched")
 {
     rota_scope s;
     CHECK_INT(rota_timeout_begin(&s, rota_seconds(60)), 0);
@@ -23,7 +25,8 @@ TASK_TEST("TMO-02 a call in time is not touched")
     CHECK(!rota_scope_expired(&s) && !rota_scope_cancelled(&s));
 }
 
-TASK_TEST("TMO-03 a timeout of nothing or less is over at once")
+/* TMO-03 */
+TASK_TEST("a timeout of nothing or less is over at once")
 {
     rota_dur lengths[] = { 0, -1, INT64_MIN };
     for (int i = 0; i < 3; i++) {
@@ -33,7 +36,8 @@ TASK_TEST("TMO-03 a timeout of nothing or less is over at once")
     }
 }
 
-TASK_TEST("TMO-04 A14 of two equal deadlines the outer end says -ETIMEDOUT")
+/* TMO-04, SEMANTICS A14 */
+TASK_TEST("of two equal deadlines the outer end says -ETIMEDOUT")
 {
     rota_scope outer, inner;
     rota_time when = rota_now() + rota_ms(3);
@@ -48,14 +52,13 @@ TASK_TEST("TMO-04 A14 of two equal deadlines the outer end says -ETIMEDOUT")
     CHECK(!rota_scope_caught(&inner) && rota_scope_caught(&outer));
 }
 
-TASK_TEST("PITFALLS 44 the inner deadline first: the outer scope goes on")
+/* PITFALL 44 */
+TASK_TEST("the inner deadline first: the outer scope goes on")
 {
     int outer = 0;
-    ROTA_TIMEOUT(rota_seconds(60), outer)
-    {
+    ROTA_TIMEOUT (rota_seconds(60), outer) {
         int inner = 0;
-        ROTA_TIMEOUT(rota_ms(2), inner)
-        {
+        ROTA_TIMEOUT (rota_ms(2), inner) {
             inner = rota_sleep(LONG);
         }
         CHECK_INT(inner, -ETIMEDOUT);
@@ -64,7 +67,8 @@ TASK_TEST("PITFALLS 44 the inner deadline first: the outer scope goes on")
     CHECK_INT(outer, 0);
 }
 
-TASK_TEST("TMO-05 an error of the work beats the timeout")
+/* TMO-05 */
+TASK_TEST("an error of the work beats the timeout")
 {
     rota_scope s;
     CHECK_INT(rota_timeout_begin(&s, rota_ms(1)), 0);
@@ -73,7 +77,8 @@ TASK_TEST("TMO-05 an error of the work beats the timeout")
     CHECK(rota_scope_expired(&s) && !rota_scope_caught(&s));
 }
 
-TASK_TEST("TMO-06 work that never suspends is not cut by its deadline")
+/* TMO-06 */
+TASK_TEST("work that never suspends is not cut by its deadline")
 {
     rota_scope s;
     CHECK_INT(rota_timeout_begin(&s, rota_ms(1)), 0);
@@ -93,7 +98,8 @@ static ROTA_ASYNC(sleep_with_timeout, (bool *, expired))
     return rc;
 }
 
-TASK_TEST("TMO-07 a task cancelled inside a timeout has not timed out")
+/* TMO-07 */
+TASK_TEST("a task cancelled inside a timeout has not timed out")
 {
     bool expired = true;
     rota_task *t = rota_create_task(sleep_with_timeout, &expired);
@@ -115,9 +121,9 @@ static ROTA_ASYNC(time_out_after_cancel)
     return 3;
 }
 
-TASK_TEST(
-    "TMO-09 a timeout inside a cancelled task is the task's cancellation, "
-    "after uncancel its own")
+/* TMO-09 */
+TASK_TEST("a timeout inside a cancelled task is the task's cancellation, "
+          "after uncancel its own")
 {
     rota_task *t = rota_create_task(time_out_after_cancel);
     CHECK_INT(rota_sleep(0), 0);
@@ -125,9 +131,9 @@ TASK_TEST(
     CHECK_INT(rota_await(t), 3);
 }
 
-TASK_TEST(
-    "TMO-10 a deadline is moved later, earlier, to never, but not once it "
-    "has passed")
+/* TMO-10 */
+TASK_TEST("a deadline is moved later, earlier, to never, but not once it has "
+          "passed")
 {
     rota_scope s;
     CHECK_INT(rota_timeout_begin(&s, rota_ms(2)), 0);
@@ -148,7 +154,8 @@ static ROTA_ASYNC(reschedule_to_now, (rota_scope *, s))
     return rota_scope_reschedule(s, rota_now());
 }
 
-TASK_TEST("TMO-10 moving the deadline into the past cuts who waits inside")
+/* TMO-10 */
+TASK_TEST("moving the deadline into the past cuts who waits inside")
 {
     rota_scope s;
     CHECK_INT(rota_timeout_begin(&s, rota_seconds(60)), 0);
@@ -165,7 +172,8 @@ static ROTA_ASYNC(say_when_cut, (const char *, word), (int, rc))
     return rc;
 }
 
-TASK_TEST("TMO-11 a timeout around a group cuts body and members together")
+/* TMO-11 */
+TASK_TEST("a timeout around a group cuts body and members together")
 {
     rota_scope s;
     rota_group g;
@@ -178,7 +186,8 @@ TASK_TEST("TMO-11 a timeout around a group cuts body and members together")
     CHECK_INT(strlen(trace), 2);
 }
 
-TASK_TEST("TMO-12 a member's error during the clean-up beats the timeout")
+/* TMO-12 */
+TASK_TEST("a member's error during the clean-up beats the timeout")
 {
     rota_scope s;
     rota_group g;
@@ -190,7 +199,8 @@ TASK_TEST("TMO-12 a member's error during the clean-up beats the timeout")
     CHECK_INT(rota_scope_end(&s, rc), -EIO);
 }
 
-TASK_TEST("TMO-14 the deadline in force is the nearest up to a shield")
+/* TMO-14 */
+TASK_TEST("the deadline in force is the nearest up to a shield")
 {
     rota_scope outer, inner, shield;
     rota_time now = rota_now();
@@ -216,7 +226,8 @@ static ROTA_ASYNC(read_deadline, (rota_time *, when))
     return 0;
 }
 
-TASK_TEST("4.5 a member of a group sees the deadline around the group")
+/* SEMANTICS 4.5 */
+TASK_TEST("a member of a group sees the deadline around the group")
 {
     rota_scope s;
     rota_group g;
@@ -238,7 +249,8 @@ TASK_TEST("the expiry of rota_move_on_begin is no error")
     CHECK(rota_scope_expired(&s) && rota_scope_caught(&s));
 }
 
-TASK_TEST("PITFALLS 36 a deadline that no clock reaches never comes")
+/* PITFALL 36 */
+TASK_TEST("a deadline that no clock reaches never comes")
 {
     rota_scope s;
     CHECK_INT(rota_timeout_begin(&s, ROTA_FOREVER), 0);
@@ -256,8 +268,7 @@ TASK_TEST("a scope cancelled before its deadline has not expired")
     CHECK_INT(rota_timeout_begin(&s, rota_ms(1)), 0);
     rota_scope_cancel(&s, "first");
     rota_ignore(rota_sleep(0));
-    ROTA_SHIELD(ROTA_FOREVER)
-    {
+    ROTA_SHIELD (ROTA_FOREVER) {
         CHECK_INT(rota_sleep(rota_ms(3)), 0);
     }
     CHECK_STR(rota_cancel_reason(), "first");
@@ -265,7 +276,8 @@ TASK_TEST("a scope cancelled before its deadline has not expired")
     CHECK(!rota_scope_expired(&s));
 }
 
-TASK_TEST("SHLD-01 a shield hides the outer cancellation, until it ends")
+/* SHLD-01 */
+TASK_TEST("a shield hides the outer cancellation, until it ends")
 {
     rota_scope outer, shield;
     CHECK_INT(rota_scope_begin(&outer, 0), 0);
@@ -279,7 +291,8 @@ TASK_TEST("SHLD-01 a shield hides the outer cancellation, until it ends")
     CHECK_INT(rota_scope_end(&outer, -ECANCELED), 0);
 }
 
-TASK_TEST("SHLD-02 a shield's own cancellation acts, and that of scopes inside")
+/* SHLD-02 */
+TASK_TEST("a shield's own cancellation acts, and that of scopes inside")
 {
     rota_scope shield, inner;
     CHECK_INT(rota_shield_begin(&shield, ROTA_FOREVER), 0);
@@ -292,8 +305,53 @@ TASK_TEST("SHLD-02 a shield's own cancellation acts, and that of scopes inside")
     CHECK(rota_scope_caught(&shield));
 }
 
-TASK_TEST("SHLD-04 PITFALLS 44 clean-up that hangs is cut when the grace is "
-          "over")
+static ROTA_ASYNC(sleep_and_stamp, (rota_time *, when))
+{
+    int rc = rota_sleep(LONG);
+    *when = rota_now();
+    return rc;
+}
+
+/* SHLD-03 */
+TASK_TEST("taking a shield away releases at once what waits behind it")
+{
+    rota_scope outer, shield;
+    rota_group g;
+    rota_time cut = 0;
+    CHECK_INT(rota_scope_begin(&outer, 0), 0);
+    CHECK_INT(rota_shield_begin(&shield, ROTA_FOREVER), 0);
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_create_task(&g, sleep_and_stamp, &cut), 0);
+    rota_scope_cancel(&outer, "outer");
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK(cut == 0);
+    rota_scope_set_shield(&shield, false);
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    CHECK(cut != 0);
+    CHECK_STR(rota_cancel_reason(), "outer");
+    CHECK_INT(rota_group_end(&g, -ECANCELED), -ECANCELED);
+    /* It is the outer scope that catches: this one was never cancelled. */
+    CHECK_INT(rota_scope_end(&shield, -ECANCELED), -ECANCELED);
+    CHECK_INT(rota_scope_end(&outer, -ECANCELED), 0);
+    CHECK(!rota_scope_caught(&shield) && rota_scope_caught(&outer));
+}
+
+TASK_TEST("a scope that becomes a shield hides what came from outside")
+{
+    rota_scope outer, inner;
+    CHECK_INT(rota_scope_begin(&outer, 0), 0);
+    CHECK_INT(rota_scope_begin(&inner, 0), 0);
+    rota_scope_cancel(&outer, NULL);
+    CHECK_INT(rota_sleep(0), -ECANCELED);
+    rota_scope_set_shield(&inner, true);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    rota_scope_set_shield(&inner, true); /* again is nothing new */
+    CHECK_INT(rota_scope_end(&inner, 0), 0);
+    CHECK_INT(rota_scope_end(&outer, rota_sleep(0)), 0);
+}
+
+/* SHLD-04, PITFALL 44 */
+TASK_TEST("clean-up that hangs is cut when the grace is over")
 {
     rota_scope outer, shield;
     CHECK_INT(rota_scope_begin(&outer, 0), 0);
@@ -316,9 +374,8 @@ static ROTA_ASYNC(join_it, (rota_task *, t))
     return rc < 0 ? rc : (int)out.state;
 }
 
-TASK_TEST(
-    "SHLD-05 SHLD-06 joining does not touch what is joined; its cancel is "
-    "an outcome")
+/* SHLD-05, SHLD-06 */
+TASK_TEST("joining does not touch what is joined; its cancel is an outcome")
 {
     rota_task *t = rota_create_task(give_after, rota_ms(50), 4);
     rota_task *joiner = rota_create_task(join_it, t);
@@ -335,7 +392,8 @@ TASK_TEST(
     rota_task_unref(t);
 }
 
-TASK_TEST("SHLD-08 the error of a task whose joiner gave up is reported once")
+/* SHLD-08 */
+TASK_TEST("the error of a task whose joiner gave up is reported once")
 {
     rota_set_unhandled_handler(count_report);
     rota_task *t = rota_create_task(give_after, rota_ms(2), -EIO);
@@ -349,7 +407,8 @@ TASK_TEST("SHLD-08 the error of a task whose joiner gave up is reported once")
     CHECK_INT(reported_rc, -EIO);
 }
 
-TASK_TEST("SHLD-09 the end of a cancelled group waits for a shielded member")
+/* SHLD-09 */
+TASK_TEST("the end of a cancelled group waits for a shielded member")
 {
     rota_group g;
     CHECK_INT(rota_group_begin(&g, 0), 0);
@@ -381,8 +440,7 @@ TASK_TEST("a group opened behind a shield is shielded with its members")
 static int return_from_block(void)
 {
     int rc = 0;
-    ROTA_TIMEOUT(rota_ms(1), rc)
-    {
+    ROTA_TIMEOUT (rota_ms(1), rc) {
         return 5;
     }
     return rc;
@@ -392,20 +450,17 @@ TASK_TEST("ROTA_TIMEOUT ends its scope however the block is left")
 {
     CHECK_INT(return_from_block(), 5);
     int rc = 0;
-    ROTA_TIMEOUT(rota_ms(1), rc)
-    {
+    ROTA_TIMEOUT (rota_ms(1), rc) {
         rc = 2;
         break;
     }
     CHECK_INT(rc, 2);
-    ROTA_TIMEOUT(rota_ms(1), rc)
-    {
+    ROTA_TIMEOUT (rota_ms(1), rc) {
         rc = rota_sleep(LONG);
         continue;
     }
     CHECK_INT(rc, -ETIMEDOUT);
-    ROTA_TIMEOUT(rota_seconds(60))
-    {
+    ROTA_TIMEOUT (rota_seconds(60)) {
         goto out;
     }
 out:
@@ -418,8 +473,7 @@ TEST("a block that cannot begin is skipped, and its result says why")
     rota_set_misuse_handler(count_misuse);
     int rc = 0;
     bool ran = false;
-    ROTA_TIMEOUT(rota_ms(1), rc)
-    {
+    ROTA_TIMEOUT (rota_ms(1), rc) {
         ran = true;
     }
     CHECK_INT(rc, -EPERM);
