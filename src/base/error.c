@@ -3,6 +3,7 @@
  */
 #include "rota/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 enum { MISUSE_TEXT = 512 };
 
 const char *(*misuse_task_name)(void);
+atomic_bool misuse_stale;
 
 static _Atomic(rota_misuse_fn *) handler;
 
@@ -38,6 +40,8 @@ void rota_set_misuse_handler(rota_misuse_fn *fn)
 int misuse(int code, const char *format, ...)
 {
     char text[MISUSE_TEXT];
+    if (atomic_load(&misuse_stale))
+        return -ESTALE;
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

@@ -55,6 +55,11 @@ void coro_leave(struct coro_thread *t)
     t->current = NULL;
 }
 
+void coro_forget(void)
+{
+    this_thread = NULL;
+}
+
 void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
                void *arg, size_t room, void **room_at)
 {

@@ -75,6 +75,10 @@ struct coro_thread *coro_thread(void);
 int coro_enter(struct coro_thread *t);
 void coro_leave(struct coro_thread *t);
 
+/* In a child made by fork: this thread has none any more, and what its state
+ * held is left as it is. */
+void coro_forget(void);
+
 /*
  * Prepares `c` to run entry(arg) on `stack` at the first switch to it. The
  * entry must end with coro_exit; `room` bytes below the stack's top are left

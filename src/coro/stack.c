@@ -122,8 +122,11 @@ static bool slab_free(struct stack_pool *p, struct stack_slab *slab)
 void stack_pool_fini(struct stack_pool *p)
 {
     for (int i = 0; i < STACK_CLASSES; i++)
-        list_each_safe (it, &p->classes[i].slabs)
-            slab_free(p, container_of(it, struct stack_slab, link));
+        list_each_safe (it, &p->classes[i].slabs) {
+            struct stack_slab *slab = container_of(it, struct stack_slab, link);
+            if (slab->used == 0)
+                slab_free(p, slab);
+        }
 }
 
 static char *map_slab(size_t size)

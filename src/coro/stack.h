@@ -52,7 +52,8 @@ struct stack_pool {
 
 void stack_pool_init(struct stack_pool *p);
 
-/* Unmaps everything. No stack may be out. */
+/* Unmaps everything, but for slabs with a stack that is out: that is never
+ * put back (an abandoned task's). */
 void stack_pool_fini(struct stack_pool *p);
 
 /* A stack of at least `size` usable bytes (0: the default), rounded up to a

@@ -19,6 +19,10 @@ struct backend {
     /* Ops still armed end untold; nothing touches their memory from here. */
     void (*fini)(struct loop *l, void *state);
 
+    /* In a child made by fork: closes what the child has inherited of it, and
+     * asks nothing of it, for it is the parent's. */
+    void (*forked)(void *state);
+
     int (*submit)(struct loop *l, void *state, struct op *op);
     int (*cancel)(struct loop *l, void *state, struct op *op);
     /* Before close: 0, or -EBUSY, nothing done, when an op is armed on it. */

@@ -84,6 +84,12 @@ static void epoll_backend_fini(struct loop *l, void *state)
     free(e);
 }
 
+static void epoll_backend_forked(void *state)
+{
+    struct epoll_backend *e = state;
+    close(e->epoll);
+}
+
 /*
  * Registers a descriptor. Adding reports what is possible at this moment too,
  * so nothing that happened before is missed.
@@ -488,6 +494,7 @@ const struct backend backend_epoll = {
     .name = "epoll",
     .init = epoll_backend_init,
     .fini = epoll_backend_fini,
+    .forked = epoll_backend_forked,
     .submit = epoll_backend_submit,
     .cancel = epoll_backend_cancel,
     .forget = epoll_backend_forget,

@@ -552,10 +552,18 @@ static void uring_each_op(void *state,
     fds_each_op(&u->fds, fn, arg);
 }
 
+/* The mappings of the ring are not inherited. */
+static void uring_forked(void *state)
+{
+    struct uring *u = state;
+    close(u->ring.ring_fd);
+}
+
 const struct backend backend_uring = {
     .name = "uring",
     .init = uring_init,
     .fini = uring_fini,
+    .forked = uring_forked,
     .submit = uring_submit,
     .cancel = uring_cancel,
     .forget = uring_forget,

@@ -119,6 +119,33 @@ bool loop_has_ready(const struct loop *l)
     return l->batch.first || l->ready.first;
 }
 
+static void drop_coroutines(struct ready_queue *q)
+{
+    struct ready_queue all = *q;
+    queue_init(q);
+    if (!all.first)
+        all.last = &all.first; /* the copy's own */
+    while (all.first) {
+        struct ready *r = queue_pop(&all);
+        if (r->run)
+            queue_push(q, r);
+    }
+}
+
+void loop_drop_coroutines(struct loop *l)
+{
+    drop_coroutines(&l->batch);
+    drop_coroutines(&l->ready);
+}
+
+void loop_forget_ready(struct loop *l)
+{
+    queue_init(&l->batch);
+    queue_init(&l->ready);
+    l->back = NULL;
+    atomic_store(&l->inbox.newest, NULL);
+}
+
 /* Where the running coroutine goes when it leaves: to whoever entered it,
  * else to the next coroutine of the batch, else to the loop. */
 static struct coro *next(struct loop *l)
@@ -156,6 +183,13 @@ void loop_enter(struct loop *l, struct loop_coro *c)
     l->budget = budget;
 }
 
+/* Nothing but a post can end the wait, and that will not come. */
+static bool is_stuck(struct loop *l)
+{
+    return l->stuck && l->timers.count == l->idle_timers &&
+           !l->backend->busy(l->backend_state) && l->stuck(l);
+}
+
 static void poll_io(struct loop *l)
 {
     int rc = 0;
@@ -164,9 +198,8 @@ static void poll_io(struct loop *l)
             rc = l->backend->poll(l, l->backend_state, 0);
     } else {
         rota_time until = timers_next(&l->timers);
-        if (until == ROTA_FOREVER && l->stuck &&
-            !l->backend->busy(l->backend_state))
-            l->stuck(l);
+        if (is_stuck(l))
+            until = 0;
         if (!inbox_doze(&l->inbox))
             until = 0;
         rc = l->backend->poll(l, l->backend_state, until);

@@ -64,8 +64,10 @@ struct loop {
 
     const struct backend *backend;
     void *backend_state;
-    void (*stuck)(struct loop *l); /* called before a wait that only a post
-                                      can end; may be NULL */
+    /* Called before a wait that only a post can end; true: it is not to be
+     * waited. May be NULL. */
+    bool (*stuck)(struct loop *l);
+    size_t idle_timers; /* armed ones that wake nobody */
 
     struct inbox inbox; /* what other threads touch */
 };
@@ -88,6 +90,12 @@ void loop_ready(struct loop *l, struct ready *r) ROTA_INTERNAL(loop_ready);
 
 /* True when the next turn has something to run. */
 bool loop_has_ready(const struct loop *l);
+
+/* Takes all coroutines out of the ready queues: they are never resumed. */
+void loop_drop_coroutines(struct loop *l);
+
+/* In a child made by fork: whatever was to run is its parent's to run. */
+void loop_forget_ready(struct loop *l);
 
 /* Pauses the running coroutine and runs what is next; returns when somebody
  * made it ready. `after` (may be NULL) runs once it has been left. */

@@ -43,6 +43,23 @@ static struct runtime *first(void)
     return (struct runtime *)(uintptr_t)root_hidden.runtimes;
 }
 
+void root_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void root_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+struct runtime *root_disown(void)
+{
+    struct runtime *rt = first();
+    root_hidden.runtimes = 0;
+    return rt;
+}
+
 void root_add(struct runtime *rt)
 {
     rt->tid = gettid();

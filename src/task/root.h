@@ -15,6 +15,14 @@ struct runtime;
 void root_add(struct runtime *rt);
 void root_remove(struct runtime *rt);
 
+/* Holds the list while the process forks: both sides unlock. */
+void root_lock(void);
+void root_unlock(void);
+
+/* In a child made by fork: none of them is this process' own. Returns the
+ * first, linked by `next`. */
+struct runtime *root_disown(void);
+
 /* Calls fn for each. No runtime comes or goes meanwhile. */
 void root_each(void (*fn)(struct runtime *rt, void *arg), void *arg);
 

@@ -4,17 +4,15 @@
 #include "rota/run.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/misuse.h"
-#include "rota/log.h"
 #include "task/debug.h"
+#include "task/fork.h"
 #include "task/root.h"
 #include "task/runtime.h"
 #include "task/task.h"
-#include "task/thread.h"
-
-static const rota_dur drain_report_every = 5 * 1000000000LL;
 
 struct runtime *runtime_current(void)
 {
@@ -27,119 +25,107 @@ static const char *current_name(void)
     return t ? t->name : NULL;
 }
 
-static void report_members(const struct group *g)
+int runtime_init(struct runtime *rt, const rota_run_options *options,
+                 const struct sim_setup *simulated)
 {
-    list_each (it, &g->members) {
-        struct rota_task *t = container_of(it, struct rota_task, in_group);
-        rota_log(ROTA_LOG_WARNING,
-                 "  %s (spawned at %s)%s%s, told %u times to end", t->name,
-                 t->site ? t->site : "?", t->awaits ? " awaits " : "",
-                 t->awaits ? t->awaits->name : "", t->deliveries);
+    misuse_task_name = current_name;
+    *rt = (struct runtime){ .options =
+                                options ? *options : (rota_run_options){ 0 } };
+    int rc = fork_watch();
+    if (rc == 0)
+        rc = debug_open(rt);
+    if (rc < 0)
+        return rc;
+    rc = simulated ? loop_init_simulated(&rt->loop, simulated)
+                   : loop_init(&rt->loop);
+    if (rc < 0) {
+        debug_fini(rt);
+        return rc;
+    }
+    rt->loop.stuck = runtime_stuck;
+    list_init(&rt->all);
+    list_init(&rt->enders);
+    group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
+    pthread_sigmask(SIG_BLOCK, NULL, &rt->mask);
+    root_add(rt);
+    return 0;
+}
+
+void runtime_fini(struct runtime *rt)
+{
+    runtime_call_enders(rt, false);
+    debug_close(rt);
+    root_remove(rt);
+    loop_fini(&rt->loop);
+    debug_fini(rt);
+}
+
+void runtime_at_end(struct runtime *rt, struct runtime_ender *e)
+{
+    list_push(&rt->enders, &e->link);
+}
+
+void runtime_call_enders(struct runtime *rt, bool forked)
+{
+    struct list *link;
+    while ((link = list_pop(&rt->enders)) != NULL) {
+        struct runtime_ender *e =
+            container_of(link, struct runtime_ender, link);
+        e->fn(e, forked);
     }
 }
 
-/* Says what still lives when the shutdown takes long. */
-static void report_alive(struct runtime *rt)
+/* What main came to, in the words of rota_run. */
+static int result_of(const struct runtime *rt)
 {
-    rota_log(ROTA_LOG_WARNING, "shutdown waits for %zu tasks",
-             rt->background.live);
-    report_members(&rt->background);
-}
-
-/* Nothing is ready, and no timer, no I/O and no thread can change that. */
-static void report_deadlock(struct loop *l)
-{
-    struct runtime *rt = (struct runtime *)l;
-    if (l->outside > 0 || rt->deadlock_told)
-        return;
-    rt->deadlock_told = true;
-    rota_log(ROTA_LOG_ERROR,
-             "deadlock: all %zu tasks wait, and nothing can wake them; those "
-             "of no group:",
-             rt->tasks);
-    report_members(rt->main->group);
-    report_members(&rt->background);
-}
-
-struct drain_report {
-    struct timer timer;
-    struct runtime *runtime;
-};
-
-static void report_late(struct timer *timer)
-{
-    struct drain_report *r = container_of(timer, struct drain_report, timer);
-    report_alive(r->runtime);
-    rota_ignore(timer_arm(&r->runtime->loop.timers, timer,
-                          rota_now() + drain_report_every));
-}
-
-/* Cancels what main has left behind, and runs the loop until it is gone. */
-static void drain(struct runtime *rt)
-{
-    struct drain_report report = { { .fire = report_late }, rt };
-    rota_ignore(timer_arm(&rt->loop.timers, &report.timer,
-                          rota_now() + drain_report_every));
-    scope_cancel(&rt->background.scope, "shutdown");
-    while (rt->tasks > 0)
-        loop_turn(&rt->loop);
-    rt->ending = true;
-    while (rt->tasks > 0 || loop_has_ready(&rt->loop))
-        loop_turn(&rt->loop); /* what was accepted runs */
-    timer_cancel(&rt->loop.timers, &report.timer);
+    if (rt->verdict < 0)
+        return rt->verdict;
+    const struct rota_future *f = &rt->main->done;
+    bool cut = f->state == ROTA_CANCELLED && rt->sigint.hit;
+    return cut ? -EINTR : f->rc;
 }
 
 static int run_main(struct runtime *rt, rota_fn *fn, void *arg)
 {
-    struct group main_group;
-    group_open(&main_group, NULL, 0);
+    group_open(&rt->main_group, NULL, 0);
     rota_task_options o = { .name = "main",
                             .stack_size = rt->options.stack_size };
     struct task_spec spec = { fn, arg, 0, &o, "main", NULL };
-    rt->main = task_new(rt, &main_group, &spec);
+    rt->main = task_new(rt, &rt->main_group, &spec);
     if (!rt->main)
         return -ENOMEM;
-    while (rt->main->done.state == ROTA_PENDING)
+    sigint_take(rt);
+    while (rt->main->done.state == ROTA_PENDING && !rt->hopeless)
         loop_turn(&rt->loop);
-    int rc = rt->main->done.rc;
+    int rc = result_of(rt);
     rt->main->done.observed = true;
-    drain(rt);
+    runtime_drain(rt);
     rota_task_unref(rt->main);
-    return rc;
+    return rc < 0 ? rc : rt->verdict < 0 ? rt->verdict : rc;
 }
 
 int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
                 const struct sim_setup *simulated)
 {
+    if (atomic_load(&misuse_stale))
+        return -ESTALE;
     if (coro_thread())
         return -EBUSY;
-    misuse_task_name = current_name;
     struct runtime *rt = aligned_alloc(_Alignof(struct runtime), sizeof *rt);
     if (!rt)
         return -ENOMEM;
-    *rt = (struct runtime){ .options =
-                                options ? *options : (rota_run_options){ 0 } };
-    int rc = debug_open(rt);
-    if (rc < 0)
-        goto no_debug;
-    rc = simulated ? loop_init_simulated(&rt->loop, simulated)
-                       : loop_init(&rt->loop);
-    if (rc < 0)
-        goto no_loop;
-    rt->loop.stuck = report_deadlock;
-    list_init(&rt->all);
-    group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
-    root_add(rt);
+    int rc = runtime_init(rt, options, simulated);
+    if (rc < 0) {
+        free(rt);
+        return rc;
+    }
     rc = run_main(rt, fn, arg);
-    root_remove(rt);
-    debug_close(rt);
-    for (size_t i = 0; i < sizeof rt->pools / sizeof *rt->pools; i++)
-        pool_free(rt->pools[i]);
-    loop_fini(&rt->loop);
-no_loop:
-    debug_fini(rt);
-no_debug:
-    free(rt);
+    bool interrupted = sigint_give_back(rt);
+    runtime_fini(rt);
+    if (!rt->leaky)
+        free(rt);
+    if (interrupted)
+        raise(SIGINT);
     return rc;
 }
 

@@ -8,27 +8,50 @@
 #include "rota/debug.h"
 #include "rota/run.h"
 #include "task/group.h"
+#include "task/sigint.h"
 
 struct debug;
 struct pool;
 
 struct runtime {
     struct loop loop; /* first: a runtime is found from its loop */
+    struct group main_group;
     struct group background;
     struct rota_task *main;
     struct pool *pools[2]; /* by enum pool_kind; made at first use */
     size_t tasks;          /* alive */
-    struct list all;       /* those alive, oldest first */
+    struct list all;       /* they themselves, oldest first */
     unsigned eager;        /* eager starts that are inside one another */
-    bool ending;           /* all tasks are over, no more callbacks */
-    bool deadlock_told;
     rota_run_options options;
+
+    /* The end. */
+    bool ending;        /* all tasks are over, no more callbacks */
+    bool hopeless;      /* what is left will not end: it is abandoned */
+    bool leaky;         /* it was: this memory must stay */
+    int verdict;        /* 0, -EDEADLK, -ETIMEDOUT: what rota_run returns */
+    struct list enders; /* struct runtime_ender */
+    struct sigint sigint;
 
     /* For whoever looks inside. */
     struct runtime *next; /* in the list of all */
     int tid;              /* of its thread */
     struct debug *debug;  /* NULL: not in debug mode */
     rota_ledger ledger;   /* when it ended */
+
+    /* Processes. */
+    sigset_t mask;                   /* of this thread's signals, before */
+    const struct backend *inherited; /* in a child: the parent's backend */
+};
+
+/*
+ * Told on the runtime's thread that it ends, when its tasks are over and its
+ * loop still stands; or, `forked`, in a child made by fork: then only what
+ * the process itself holds may be given back (descriptors closed, nothing
+ * asked of the loop). Rooms above keep their own state of a thread by it.
+ */
+struct runtime_ender {
+    struct list link;
+    void (*fn)(struct runtime_ender *e, bool forked);
 };
 
 /* rota_run; with a setup, in the world it describes. */
@@ -37,5 +60,25 @@ int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
 
 /* The running thread's runtime; NULL when it runs none. */
 struct runtime *runtime_current(void) ROTA_INTERNAL(runtime_current);
+
+/* Makes `rt` this thread's runtime, without a main task; and back. A setup
+ * makes the world simulated. */
+int runtime_init(struct runtime *rt, const rota_run_options *options,
+                 const struct sim_setup *simulated);
+void runtime_fini(struct runtime *rt);
+
+void runtime_at_end(struct runtime *rt, struct runtime_ender *e);
+void runtime_call_enders(struct runtime *rt, bool forked);
+
+/* Cancels what main has left behind and runs the loop until it is gone, then
+ * ends the threads; or abandons what does not end (shutdown.c). */
+void runtime_drain(struct runtime *rt);
+
+/* Nothing is ready, and no timer and no I/O can change that: the loop's
+ * `stuck` (deadlock.c). */
+bool runtime_stuck(struct loop *l);
+
+/* A line in the log for each of its tasks, and where it is parked. */
+void runtime_report(const struct runtime *rt);
 
 #endif

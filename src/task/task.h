@@ -153,6 +153,10 @@ void task_settle(struct rota_task *t) ROTA_INTERNAL(task_settle);
 /* Parked under a cancelled scope: ends the wait with -ECANCELED. */
 void task_interrupt(struct rota_task *t);
 
+/* It will never run again: takes its wait back, so that nothing outside
+ * points at its stack. */
+void task_abandon(struct rota_task *t);
+
 /* The task ended and nothing refers to it: called by its future. */
 void task_free(struct rota_task *t);
 

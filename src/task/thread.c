@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/misuse.h"
+#include "rota/log.h"
 #include "rota/thread.h"
 #include "task/runtime.h"
 #include "task/task.h"
@@ -28,6 +29,8 @@ enum {
     BLOCKING_MOST = 256,
     CPU_NICE = 5, /* the loop's thread goes before those that compute */
 };
+
+static const rota_time ns_per_s = 1000000000;
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 
@@ -67,14 +70,17 @@ struct pool {
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work;
+    pthread_cond_t left; /* a thread has left, or posted */
     struct list queue;
     size_t queued;
     struct list workers;
     struct list leavers; /* to be joined */
     unsigned threads;
     unsigned idle;
-    unsigned number; /* of threads ever made, for their names */
+    unsigned number;  /* of threads ever made, for their names */
+    unsigned posting; /* threads that are about to post to the loop */
     bool closing;
+    bool orphaned; /* the runtime is gone */
 };
 
 static struct job *current_job(void)
@@ -88,6 +94,12 @@ bool thread_is_worker(void)
     return current_job() != NULL;
 }
 
+struct runtime *thread_runtime(void)
+{
+    struct job *j = current_job();
+    return j ? j->pool->runtime : runtime_current();
+}
+
 /* On the loop: the job's task goes on. */
 static void job_posted(struct post *p)
 {
@@ -95,24 +107,52 @@ static void job_posted(struct post *p)
     clause_fire(&j->clause, j->rc);
 }
 
+/* Before and after a thread posts to the loop: it must not be gone then.
+ * False: it is. Locked. */
+static bool begin_post(struct pool *p)
+{
+    p->posting += !p->orphaned;
+    return !p->orphaned;
+}
+
+static void end_post(struct pool *p)
+{
+    p->posting--;
+    if (p->closing)
+        pthread_cond_signal(&p->left);
+}
+
+/* Locked, but while the job runs. */
 static void run_job(struct worker *w, struct job *j)
 {
-    struct loop *l = &j->pool->runtime->loop;
+    struct pool *p = w->pool;
+    pthread_mutex_unlock(&p->lock);
     w->coro.worker = j;
     j->rc = j->fn(j->arg);
     w->coro.worker = NULL;
-    pthread_mutex_lock(&w->pool->lock);
+    pthread_mutex_lock(&p->lock);
     j->state = JOB_DONE;
-    pthread_mutex_unlock(&w->pool->lock);
-    loop_post(l, &j->post); /* the job may be gone from here on */
+    if (!begin_post(p))
+        return;
+    pthread_mutex_unlock(&p->lock);
+    loop_post(&p->runtime->loop, &j->post); /* the job may be gone now */
+    pthread_mutex_lock(&p->lock);
+    end_post(p);
+}
+
+/* The system's time `d` from now: threads know no other. */
+static struct timespec later(rota_dur d)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    rota_time when = rota_time_add(t.tv_sec * ns_per_s + t.tv_nsec, d);
+    return (struct timespec){ when / ns_per_s, when % ns_per_s };
 }
 
 /* Waits for work; false when the time for it is over. Locked. */
 static bool wait_for_work(struct pool *p)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
+    struct timespec until = later(IDLE_SECONDS * ns_per_s);
     p->idle++;
     int rc = 0;
     while (list_empty(&p->queue) && !p->closing && rc != ETIMEDOUT)
@@ -120,6 +160,25 @@ static bool wait_for_work(struct pool *p)
             pthread_cond_clockwait(&p->work, &p->lock, CLOCK_MONOTONIC, &until);
     p->idle--;
     return !list_empty(&p->queue);
+}
+
+static void destroy(struct pool *p)
+{
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->work);
+    pthread_cond_destroy(&p->left);
+    free(p);
+}
+
+/* The end of a thread that nobody will join. Locked, and unlocks. */
+static void leave_orphaned(struct worker *w)
+{
+    struct pool *p = w->pool;
+    bool last = p->threads == 0;
+    pthread_mutex_unlock(&p->lock);
+    free(w);
+    if (last)
+        destroy(p);
 }
 
 static void *worker_main(void *arg)
@@ -135,16 +194,20 @@ static void *worker_main(void *arg)
         struct job *j = container_of(list_pop(&p->queue), struct job, link);
         p->queued--;
         j->state = JOB_RUNNING;
-        pthread_mutex_unlock(&p->lock);
         run_job(w, j);
-        pthread_mutex_lock(&p->lock);
     }
-    p->threads--;
-    list_remove(&w->link);
-    list_push(&p->leavers, &w->link);
-    pthread_mutex_unlock(&p->lock);
     if (entered)
         coro_leave(&w->coro);
+    p->threads--;
+    list_remove(&w->link);
+    if (p->orphaned) {
+        leave_orphaned(w);
+        return NULL;
+    }
+    list_push(&p->leavers, &w->link);
+    if (p->closing)
+        pthread_cond_signal(&p->left);
+    pthread_mutex_unlock(&p->lock);
     return NULL;
 }
 
@@ -200,32 +263,56 @@ struct pool *pool_new(struct runtime *rt, const char *name, unsigned most,
     list_init(&p->waiting);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
+    pthread_cond_init(&p->left, NULL);
     list_init(&p->queue);
     list_init(&p->workers);
     list_init(&p->leavers);
     return p;
 }
 
-void pool_free(struct pool *p)
+/* Waits until all threads have left, at most for `patience`. Locked. */
+static void wait_for_leavers(struct pool *p, rota_dur patience)
 {
-    if (!p)
-        return;
+    struct timespec end = later(patience);
+    int rc = 0;
+    while ((p->threads > 0 && rc != ETIMEDOUT) || p->posting > 0)
+        rc = patience == ROTA_FOREVER || rc == ETIMEDOUT
+                 ? (pthread_cond_wait(&p->left, &p->lock), rc)
+                 : pthread_cond_clockwait(&p->left, &p->lock, CLOCK_MONOTONIC,
+                                          &end);
+}
+
+/* Its threads go on without us. Locked. */
+static void orphan(struct pool *p)
+{
+    rota_log(ROTA_LOG_ERROR,
+             "%u threads of the pool %s still work and are left to themselves",
+             p->threads, p->name);
+    p->orphaned = true;
+    list_each (it, &p->workers)
+        pthread_detach(container_of(it, struct worker, link)->thread);
+}
+
+bool pool_end(struct pool *p, rota_dur patience)
+{
     pthread_mutex_lock(&p->lock);
     p->closing = true;
     pthread_cond_broadcast(&p->work);
-    while (!list_empty(&p->workers) || !list_empty(&p->leavers)) {
-        struct list *from = list_empty(&p->leavers) ? &p->workers : &p->leavers;
-        struct worker *w = container_of(from->next, struct worker, link);
-        pthread_mutex_unlock(&p->lock);
-        pthread_join(w->thread, NULL); /* it moves itself to the leavers */
-        pthread_mutex_lock(&p->lock);
-        list_remove(&w->link);
-        free(w);
-    }
+    wait_for_leavers(p, patience);
+    reap(p);
+    bool all = p->threads == 0;
+    if (!all)
+        orphan(p);
     pthread_mutex_unlock(&p->lock);
-    pthread_mutex_destroy(&p->lock);
-    pthread_cond_destroy(&p->work);
-    free(p);
+    if (all)
+        destroy(p);
+    return all;
+}
+
+void pool_free(struct pool *p)
+{
+    if (p)
+        pool_end(p, ROTA_FOREVER);
 }
 
 /* Queues a job: 0, or why not. */
@@ -348,9 +435,18 @@ int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
 int thread_ask_task(rota_fn *fn, void *arg)
 {
     struct job *j = current_job();
+    struct pool *p = j->pool;
     j->ask = fn;
     j->ask_arg = arg;
-    loop_post(&j->pool->runtime->loop, &j->post);
+    pthread_mutex_lock(&p->lock);
+    bool reachable = begin_post(p);
+    pthread_mutex_unlock(&p->lock);
+    if (!reachable)
+        return -ESHUTDOWN;
+    loop_post(&p->runtime->loop, &j->post);
+    pthread_mutex_lock(&p->lock);
+    end_post(p);
+    pthread_mutex_unlock(&p->lock);
     while (sem_wait(&j->answered) < 0 && errno == EINTR)
         ;
     return j->answer;

@@ -8,6 +8,7 @@
 
 #include "rota/export.h"
 #include "rota/task.h"
+#include "rota/time.h"
 
 struct runtime;
 struct pool;
@@ -21,6 +22,9 @@ enum pool_kind {
  * there: `if (thread_is_worker()) return thread_ask_task(fn, args);` */
 bool thread_is_worker(void) ROTA_INTERNAL(thread_is_worker);
 
+/* The runtime this thread runs, or works for; NULL: none. */
+struct runtime *thread_runtime(void);
+
 /* Has the task that waits for the running job call fn(arg); its result. */
 int thread_ask_task(rota_fn *fn, void *arg) ROTA_INTERNAL(thread_ask_task);
 
@@ -28,6 +32,10 @@ int thread_ask_task(rota_fn *fn, void *arg) ROTA_INTERNAL(thread_ask_task);
  * threads' niceness. */
 struct pool *pool_new(struct runtime *rt, const char *name, unsigned most,
                       int nice) ROTA_INTERNAL(pool_new);
+
+/* As pool_free, but waits at most for `patience`: threads whose jobs still run
+ * are then left to themselves, and the last of them frees the pool: false. */
+bool pool_end(struct pool *p, rota_dur patience);
 
 /* Waits for running jobs, ends the threads and frees the pool. No task may be
  * waiting for it. */

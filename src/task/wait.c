@@ -3,6 +3,7 @@
  * exactly one of completion and cancellation, and ends.
  */
 #include <errno.h>
+#include <limits.h>
 
 #include "base/misuse.h"
 #include "rota/log.h"
@@ -161,6 +162,13 @@ void task_interrupt(struct rota_task *t)
         return;
     }
     loop_ready(task_loop(t), &t->co.ready);
+}
+
+void task_abandon(struct rota_task *t)
+{
+    if (t->clauses)
+        decide(t, NULL, -ECANCELED);
+    t->lingering += UINT_MAX / 2; /* whatever fires late does not wake it */
 }
 
 void task_yield(struct rota_task *t)

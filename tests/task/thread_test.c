@@ -226,9 +226,10 @@ static int ask_loop(void *arg)
 {
     CHECK(rota_current_task() == NULL);
     int rc = rota_from_thread_run(on_loop, arg);
-    if (rc == 5)
-        CHECK_INT(rota_sleep(rota_ms(1)), 0); /* passed on likewise */
-    return rc;
+    if (rc < 0)
+        return rc;
+    int later = rota_sleep(rota_ms(1)); /* passed on likewise */
+    return later < 0 ? later : rc;
 }
 
 TASK_TEST("rota_from_thread_run runs code of the task, which may suspend")
