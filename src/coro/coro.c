@@ -1,8 +1,6 @@
 /*
- * Coroutines over the switch: who runs, what is handed to the other side, and
- * the one place where sanitizers learn of it. A switch has two halves. leave()
- * runs on the stack being left, arrive() on the one that is resumed, and
- * between them lies coro_swap. Without sanitizers both halves are a few stores.
+ * Coroutines begin and end here, and a thread learns to run them. What happens
+ * between is inline in coro.h.
  */
 #include "coro/coro.h"
 
@@ -12,17 +10,16 @@
 #include <unistd.h>
 
 #include "coro/overflow.h"
-#include "coro/sanitize.h"
 
 enum { STACK_ALIGN = 16 };
 
 /* switch_*.S */
-void *coro_swap(void **save, void *load, void *pass);
 void *coro_frame(void *top, void (*entry)(void *), void *arg);
 
 /* Called by the trampoline there, and by nobody else. */
 void coro_begin(struct coro_thread *t, void (*entry)(void *), void *arg)
-    __attribute__((noreturn, used, visibility("hidden")));
+    __attribute__((used, visibility("hidden")));
+void coro_returned(void) __attribute__((noreturn, used, visibility("hidden")));
 
 /* Initial-exec, so that the signal handler may read it: no allocation. */
 static _Thread_local struct coro_thread *this_thread
@@ -75,63 +72,23 @@ void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
     c->tsan_fiber = sanitize_fiber_new();
 }
 
-/* The first half. ASan frees the fake stack of one that has `gone`, with all
- * locals that were in it: the action is copied. */
-SANITIZE_INLINE void leave(struct coro_thread *t, struct coro *to,
-                           const struct coro_action *after, bool gone)
-{
-    struct coro *from = t->current;
-    t->current = to;
-    t->from = from;
-    if (after)
-        t->after = *after;
-    else
-        t->after.fn = NULL;
-    sanitize_leave(gone ? NULL : &from->asan_stack, to->asan_bottom,
-                   to->asan_size, to->tsan_fiber);
-}
-
-/* The second half, first thing on the resumed stack. The action may free
- * `from`, which is not looked at after it. */
-SANITIZE_INLINE void arrive(struct coro_thread *t)
-{
-    sanitize_arrive(t->current->asan_stack, &t->from->asan_bottom,
-                    &t->from->asan_size);
-    if (t->after.fn)
-        t->after.fn(t->after.arg);
-}
-
+/* The compiler makes a jump of the last call. So a coroutine that ends has
+ * returned from all that it called, and the processor, which expects returns
+ * to match calls, goes on right in whoever is resumed. */
 void coro_begin(struct coro_thread *t, void (*entry)(void *), void *arg)
+{
+    coro_arrive(t);
+    entry(arg);
+}
+
+void coro_returned(void)
 {
     static const char message[] =
         "rota: the entry of a coroutine returned; it must end with "
         "coro_exit\n";
-    arrive(t);
-    entry(arg);
     ssize_t n = write(STDERR_FILENO, message, sizeof message - 1);
     (void)n;
     abort();
-}
-
-void coro_switch(struct coro_thread *t, struct coro *to,
-                 const struct coro_action *after)
-{
-    struct coro *from = t->current;
-    from->saved_errno = *t->errno_at;
-    leave(t, to, after, false);
-    /* Nothing is kept over the switch that would cost a saved register. */
-    t = coro_swap(&from->sp, to->sp, t);
-    arrive(t);
-    *t->errno_at = t->current->saved_errno;
-}
-
-void coro_exit(struct coro_thread *t, struct coro *to,
-               const struct coro_action *after)
-{
-    struct coro *from = t->current;
-    leave(t, to, after, true);
-    coro_swap(&from->sp, to->sp, t);
-    __builtin_unreachable();
 }
 
 void coro_fini(struct coro *c)

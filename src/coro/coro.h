@@ -1,7 +1,10 @@
 /*
  * A coroutine: a stack, and the place where it left off. Switching is a
- * handful of instructions (switch_*.S); everything that must know of a switch
- * (ASan, TSan, the overflow report) is told in coro.c, in one place.
+ * handful of instructions (switch_*.S); whoever must know of a switch (ASan,
+ * TSan, the overflow report) is told in its two halves. coro_depart runs on
+ * the stack being left, coro_arrive on the one that is resumed, and between
+ * them lies coro_swap. Without sanitizers both halves are a few stores, and
+ * inline, since all that waits goes through them.
  *
  * Nothing in this room decides who runs next: that is the loop's business.
  */
@@ -11,7 +14,9 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "coro/sanitize.h"
 #include "coro/stack.h"
+#include "rota/export.h"
 
 /* Where above the saved stack pointer the switch puts what a backtrace begins
  * with: the return address and the frame pointer. */
@@ -56,8 +61,8 @@ struct coro_action {
  */
 struct coro_thread {
     struct coro *current;     /* what runs now */
-    struct coro *from;        /* what the last switch left */
-    struct coro_action after; /* what it handed over; fn may be NULL */
+    struct coro *from;        /* what the last switch left; for ASan */
+    struct coro_action after; /* what it handed over; fn NULL: nothing */
     int *errno_at;            /* &errno is a call; this is not */
     struct coro root;         /* the thread's own stack */
     void *worker;             /* a pool thread's job; NULL on other threads */
@@ -67,7 +72,7 @@ struct coro_thread {
 
 /* This thread's state; NULL when coro_enter was not called. It is not
  * inlined, so that no compiler keeps the address over a switch. */
-struct coro_thread *coro_thread(void);
+struct coro_thread *coro_thread(void) ROTA_INTERNAL(coro_thread);
 
 /* Makes this thread fit to run coroutines (and back): 0, -EBUSY when it is
  * already, -ENOMEM. The signal handler of the overflow report is installed at
@@ -90,17 +95,66 @@ void coro_forget(void);
 void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
                void *arg, size_t room, void **room_at);
 
+/* switch_*.S: leaves by storing the stack pointer in *save, goes on at `load`;
+ * the one resumed sees the `pass` of the one that left. */
+void *coro_swap(void **save, void *load, void *pass);
+
+/* The first half of a switch, on the stack being left. */
+SANITIZE_INLINE void coro_depart(struct coro_thread *t, struct coro *to,
+                                 bool gone)
+{
+    struct coro *from = t->current;
+    t->current = to;
+    if (SANITIZE_KNOWS_STACKS)
+        t->from = from;
+    sanitize_leave(gone ? NULL : &from->asan_stack, to->asan_bottom,
+                   to->asan_size, to->tsan_fiber);
+}
+
+/* The second half, first thing on the resumed stack. The action may free
+ * `from`, which is not looked at after it. */
+SANITIZE_INLINE void coro_arrive(struct coro_thread *t)
+{
+    sanitize_arrive(t->current->asan_stack, &t->from->asan_bottom,
+                    &t->from->asan_size);
+    struct coro_action after = t->after;
+    if (!after.fn)
+        return;
+    t->after.fn = NULL;
+    after.fn(after.arg);
+}
+
 /*
  * Leaves the running coroutine for `to`, which must be another one; returns
  * when somebody switches back. `after` (may be NULL) is copied and run on
  * `to`'s side. errno is as it was, whatever ran meanwhile.
  */
-void coro_switch(struct coro_thread *t, struct coro *to,
-                 const struct coro_action *after);
+SANITIZE_INLINE void coro_switch(struct coro_thread *t, struct coro *to,
+                                 const struct coro_action *after)
+{
+    struct coro *from = t->current;
+    from->saved_errno = *t->errno_at;
+    if (after)
+        t->after = *after;
+    coro_depart(t, to, false);
+    /* Nothing is kept over the switch that would cost a saved register. */
+    t = coro_swap(&from->sp, to->sp, t);
+    coro_arrive(t);
+    *t->errno_at = t->current->saved_errno;
+}
 
-/* Leaves the running coroutine for good. `after` may free its stack. */
-void coro_exit(struct coro_thread *t, struct coro *to,
-               const struct coro_action *after) __attribute__((noreturn));
+/* Leaves the running coroutine for good. `after` (may be NULL) may free its
+ * stack. */
+SANITIZE_INLINE __attribute__((noreturn)) void coro_exit(
+    struct coro_thread *t, struct coro *to, const struct coro_action *after)
+{
+    struct coro *from = t->current;
+    if (after)
+        t->after = *after; /* copied: ASan frees the locals of the gone */
+    coro_depart(t, to, true);
+    coro_swap(&from->sp, to->sp, t);
+    __builtin_unreachable();
+}
 
 /* Gives back what the sanitizers hold of a coroutine that has exited or will
  * never run. Not from the coroutine itself; its `after` is a good place. */

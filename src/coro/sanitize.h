@@ -28,6 +28,9 @@
 #ifdef SANITIZE_ADDRESS
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+enum { SANITIZE_KNOWS_STACKS = 1 };
+#else
+enum { SANITIZE_KNOWS_STACKS = 0 };
 #endif
 #ifdef SANITIZE_THREAD
 #include <sanitizer/tsan_interface.h>

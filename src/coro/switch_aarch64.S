@@ -133,7 +133,10 @@ coro_trampoline:
 	mov	x29, #0
 	mov	x1, x19
 	mov	x2, x20
-	bl	coro_begin
+	/* Entered by a jump, for what coro_begin says of calls and returns. */
+	adr	x30, 1f
+	b	coro_begin
+1:	bl	coro_returned
 	brk	#1
 	.cfi_endproc
 	.size	coro_trampoline, . - coro_trampoline

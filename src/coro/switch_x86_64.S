@@ -138,7 +138,11 @@ coro_trampoline:
 	movq	%rax, %rdi
 	movq	%r12, %rsi
 	movq	%r13, %rdx
-	call	coro_begin
+	/* Entered by a jump, for what coro_begin says of calls and returns. */
+	leaq	1f(%rip), %rcx
+	pushq	%rcx
+	jmp	coro_begin
+1:	call	coro_returned
 	ud2
 	.cfi_endproc
 	.size	coro_trampoline, . - coro_trampoline

@@ -11,37 +11,6 @@
 #include "loop/sim.h"
 #include "rota/log.h"
 
-static void queue_init(struct ready_queue *q)
-{
-    q->first = NULL;
-    q->last = &q->first;
-}
-
-static void queue_push(struct ready_queue *q, struct ready *r)
-{
-    r->next = NULL;
-    *q->last = r;
-    q->last = &r->next;
-}
-
-static struct ready *queue_pop(struct ready_queue *q)
-{
-    struct ready *r = q->first;
-    q->first = r->next;
-    if (!q->first)
-        q->last = &q->first;
-    return r;
-}
-
-static void queue_append(struct ready_queue *q, struct ready_queue *from)
-{
-    if (!from->first)
-        return;
-    *q->last = from->first;
-    q->last = from->last;
-    queue_init(from);
-}
-
 struct loop *loop_current(void)
 {
     struct coro_thread *t = coro_thread();
@@ -63,11 +32,17 @@ uint64_t loop_random(struct loop *l, uint64_t n)
     return rng_below(&l->chance, n);
 }
 
+static void queue_clear(struct loop *l)
+{
+    l->ready.first = NULL;
+    l->ready.last = &l->ready.first;
+    l->batch_last = NULL;
+}
+
 static int begin(struct loop *l, const struct sim_setup *simulated)
 {
     memset(l, 0, sizeof *l);
-    queue_init(&l->batch);
-    queue_init(&l->ready);
+    queue_clear(l);
     int rc = inbox_init(&l->inbox);
     if (rc < 0)
         return rc;
@@ -109,67 +84,30 @@ void loop_fini(struct loop *l)
     inbox_fini(&l->inbox);
 }
 
-void loop_ready(struct loop *l, struct ready *r)
+bool loop_slice_over(struct loop *l)
 {
-    queue_push(&l->ready, r);
-}
-
-bool loop_has_ready(const struct loop *l)
-{
-    return l->batch.first || l->ready.first;
-}
-
-static void drop_coroutines(struct ready_queue *q)
-{
-    struct ready_queue all = *q;
-    queue_init(q);
-    if (!all.first)
-        all.last = &all.first; /* the copy's own */
-    while (all.first) {
-        struct ready *r = queue_pop(&all);
-        if (r->run)
-            queue_push(q, r);
-    }
+    bool watching = l->timers.count > 0 || l->backend->busy(l->backend_state);
+    if (watching && rota_now() - l->now > LOOP_SLICE_TIME)
+        l->slice = 0;
+    return l->slice == 0;
 }
 
 void loop_drop_coroutines(struct loop *l)
 {
-    drop_coroutines(&l->batch);
-    drop_coroutines(&l->ready);
+    struct ready *r = l->ready.first, *next;
+    queue_clear(l);
+    for (; r; r = next) {
+        next = r->next;
+        if (r->run)
+            loop_ready(l, r);
+    }
 }
 
 void loop_forget_ready(struct loop *l)
 {
-    queue_init(&l->batch);
-    queue_init(&l->ready);
+    queue_clear(l);
     l->back = NULL;
     atomic_store(&l->inbox.newest, NULL);
-}
-
-/* Where the running coroutine goes when it leaves: to whoever entered it,
- * else to the next coroutine of the batch, else to the loop. */
-static struct coro *next(struct loop *l)
-{
-    if (l->back)
-        return l->back;
-    struct ready *r = l->batch.first;
-    if (!r || r->run || l->slice == 0)
-        return &l->thread.root;
-    l->slice--;
-    queue_pop(&l->batch);
-    return &container_of(r, struct loop_coro, ready)->coro;
-}
-
-void loop_pause(struct loop *l, const struct coro_action *after)
-{
-    l->budget = LOOP_BUDGET; /* of whoever runs next, new or resumed */
-    coro_switch(&l->thread, next(l), after);
-}
-
-void loop_leave(struct loop *l, const struct coro_action *after)
-{
-    l->budget = LOOP_BUDGET;
-    coro_exit(&l->thread, next(l), after);
 }
 
 void loop_enter(struct loop *l, struct loop_coro *c)
@@ -210,24 +148,28 @@ static void poll_io(struct loop *l)
                  l->backend->name, strerror(-rc));
 }
 
-/* What became ready since joins the batch. An order that is arranged is one
- * of a whole batch, so there what is left of the last one comes first. */
-static void take_ready(struct loop *l)
+/* Begins a turn's batch. An arranged order is one of a whole batch: it is run
+ * to its end, and no further. */
+static void begin_batch(struct loop *l)
 {
-    if (l->arrange && l->batch.first)
-        return;
-    if (l->arrange)
-        l->arrange(l);
-    queue_append(&l->batch, &l->ready);
+    l->slice = l->arrange ? l->arrange(l) : LOOP_SLICE;
+    l->batch_last = NULL;
+    if (l->ready.first)
+        l->batch_last = container_of(l->ready.last, struct ready, next);
 }
 
-static void run_batch(struct loop *l)
+/* May the first of the queue run in this turn? */
+static bool may_run(struct loop *l)
 {
-    take_ready(l);
-    l->slice = LOOP_SLICE;
-    while (l->batch.first && l->slice > 0) {
-        struct ready *r = queue_pop(&l->batch);
-        l->slice--;
+    struct ready *r = l->ready.first;
+    return r && (!r->run || l->batch_last) && loop_may_switch(l);
+}
+
+static void run_ready(struct loop *l)
+{
+    begin_batch(l);
+    while (may_run(l)) {
+        struct ready *r = loop_pop(l);
         if (r->run) {
             r->run(r);
             continue;
@@ -245,5 +187,5 @@ void loop_turn(struct loop *l)
     poll_io(l);
     l->now = rota_now();
     timers_expire(&l->timers, l->now);
-    run_batch(l);
+    run_ready(l);
 }

@@ -1,9 +1,14 @@
 /*
  * The loop: one per thread. A turn takes the posts of other threads, polls
- * I/O, expires timers, then runs what was ready at that moment: coroutines,
- * and callbacks on the loop's own stack. A coroutine that pauses switches
- * straight to the next ready one; the loop's stack is visited when the batch
- * is done, or after LOOP_SLICE switches, so that I/O is never starved.
+ * I/O, expires timers, then runs what is ready, first come first served:
+ * coroutines, and callbacks on the loop's own stack. A coroutine that pauses
+ * switches straight to the next ready one, also to one that became ready
+ * during this turn; the loop's stack is visited for a callback, when nothing
+ * is ready, and after LOOP_SLICE switches or LOOP_SLICE_TIME, so that I/O is
+ * never starved. A callback that became ready during a turn waits for the
+ * next one.
+ *
+ * What every call of a task goes through is inline here.
  */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
@@ -11,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "base/rng.h"
 #include "coro/coro.h"
 #include "loop/backend.h"
@@ -22,7 +28,9 @@
 struct sim_setup;
 
 enum {
-    LOOP_SLICE = 64,   /* switches before I/O is looked at again */
+    LOOP_SLICE = 64,           /* switches before I/O is looked at again */
+    LOOP_SLICE_TIME = 1000000, /* nanoseconds before it is, */
+    LOOP_SLICE_LOOK = 16,      /* and the switches from one look to the next */
     LOOP_BUDGET = 128, /* calls a coroutine may complete without a pause */
 };
 
@@ -45,12 +53,13 @@ struct ready_queue {
 
 struct loop {
     struct coro_thread thread; /* first: a loop is found from its thread */
-    struct ready_queue batch;  /* what this turn runs */
-    struct ready_queue ready;  /* what the next turn will run */
-    struct coro *back;         /* who wants to go on at the next pause */
-    unsigned slice;            /* switches left before I/O is looked at */
-    unsigned budget;           /* of the running coroutine */
-    uint64_t turns;            /* begun */
+    struct ready_queue ready;
+    struct ready *batch_last; /* of what was ready when this turn began; NULL:
+                                 that is done */
+    struct coro *back;        /* who wants to go on at the next pause */
+    unsigned slice;           /* switches left before I/O is looked at */
+    unsigned budget;          /* of the running coroutine */
+    uint64_t turns;           /* begun */
     struct timers timers;
     rota_time now;          /* when this turn's I/O was polled */
     const rota_time *clock; /* virtual; NULL: the system's */
@@ -59,8 +68,9 @@ struct loop {
     uint64_t made;     /* coroutines so far */
     unsigned outside;  /* jobs under way on other threads, which will post:
                             a virtual clock stands still meanwhile */
-    void (*arrange)(struct loop *l); /* orders `ready` before it becomes a
-                                        batch; NULL: it runs as it came */
+    unsigned (*arrange)(struct loop *l); /* orders what is ready, tells how
+                                            many that are; NULL: it runs as
+                                            it came */
 
     const struct backend *backend;
     void *backend_state;
@@ -75,6 +85,14 @@ struct loop {
 /* The running thread's loop, NULL when it runs none. */
 struct loop *loop_current(void) ROTA_INTERNAL(loop_current);
 
+/* The same, where there is one: what a coroutine calls to pause. Not by way of
+ * the coroutine's own record: switch after switch, the processor would wait
+ * for one load before it could begin the next. */
+static inline struct loop *loop_here(void)
+{
+    return container_of(coro_thread(), struct loop, thread);
+}
+
 /* Makes `l` this thread's loop: 0, -EBUSY, -ENOMEM, what the backend says. */
 int loop_init(struct loop *l);
 /* The same in a simulated world. */
@@ -86,10 +104,54 @@ void loop_fini(struct loop *l);
 void loop_turn(struct loop *l);
 
 /* Puts `r` at the end of the ready queue. */
-void loop_ready(struct loop *l, struct ready *r) ROTA_INTERNAL(loop_ready);
+static inline void loop_ready(struct loop *l, struct ready *r)
+{
+    r->next = NULL;
+    *l->ready.last = r;
+    l->ready.last = &r->next;
+}
 
-/* True when the next turn has something to run. */
-bool loop_has_ready(const struct loop *l);
+/* True when there is something to run. */
+static inline bool loop_has_ready(const struct loop *l)
+{
+    return l->ready.first != NULL;
+}
+
+/* Takes the first of the queue, which is not empty. */
+static inline struct ready *loop_pop(struct loop *l)
+{
+    struct ready *r = l->ready.first;
+    l->ready.first = r->next;
+    if (!r->next)
+        l->ready.last = &l->ready.first;
+    if (r == l->batch_last)
+        l->batch_last = NULL;
+    return r;
+}
+
+/* One of every LOOP_SLICE_LOOK switches: is it time to look at I/O? */
+bool loop_slice_over(struct loop *l) ROTA_INTERNAL(loop_slice_over);
+
+/* True when the next switch may be made without a look at I/O. */
+static inline bool loop_may_switch(struct loop *l)
+{
+    if (l->slice % LOOP_SLICE_LOOK == 0 && loop_slice_over(l))
+        return false;
+    l->slice--;
+    return true;
+}
+
+/* Where the running coroutine goes when it leaves: to whoever entered it,
+ * else to the next ready coroutine, else to the loop. */
+static inline struct coro *loop_next(struct loop *l)
+{
+    struct ready *r = l->ready.first;
+    if (l->back)
+        return l->back;
+    if (!r || r->run || !loop_may_switch(l))
+        return &l->thread.root;
+    return &container_of(loop_pop(l), struct loop_coro, ready)->coro;
+}
 
 /* Takes all coroutines out of the ready queues: they are never resumed. */
 void loop_drop_coroutines(struct loop *l);
@@ -98,12 +160,31 @@ void loop_drop_coroutines(struct loop *l);
 void loop_forget_ready(struct loop *l);
 
 /* Pauses the running coroutine and runs what is next; returns when somebody
- * made it ready. `after` (may be NULL) runs once it has been left. */
-void loop_pause(struct loop *l, const struct coro_action *after);
+ * made it ready. */
+SANITIZE_INLINE void loop_pause(struct loop *l)
+{
+    l->budget = LOOP_BUDGET; /* of whoever runs next, new or resumed */
+    coro_switch(&l->thread, loop_next(l), NULL);
+}
+
+/* Lets all that is ready run before `me`, the running coroutine, goes on. */
+SANITIZE_INLINE void loop_yield(struct loop *l, struct loop_coro *me)
+{
+    if (!l->ready.first && !l->back && loop_may_switch(l)) {
+        l->budget = LOOP_BUDGET;
+        return;
+    }
+    loop_ready(l, &me->ready);
+    loop_pause(l);
+}
 
 /* Ends the running coroutine; `after` frees it. */
-void loop_leave(struct loop *l, const struct coro_action *after)
-    __attribute__((noreturn));
+SANITIZE_INLINE __attribute__((noreturn)) void loop_leave(
+    struct loop *l, const struct coro_action *after)
+{
+    l->budget = LOOP_BUDGET;
+    coro_exit(&l->thread, loop_next(l), after);
+}
 
 /*
  * A number by chance, evenly of those below `n` > 0. Whatever a loop decides

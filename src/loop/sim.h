@@ -33,7 +33,7 @@ struct sim *sim_of(const struct loop *l);
 /* Adds something that has happened to the trace. */
 void sim_note(struct sim *s, uint64_t what);
 
-/* Puts what became ready into the order in which it will run. */
-void sim_arrange(struct loop *l);
+/* Puts what is ready into the order in which it will run; how many that are. */
+unsigned sim_arrange(struct loop *l);
 
 #endif

@@ -65,14 +65,16 @@ static void reorder(struct ready_queue *q, struct rng *chance)
     *q->last = NULL;
 }
 
-void sim_arrange(struct loop *l)
+unsigned sim_arrange(struct loop *l)
 {
     struct sim *s = sim_of(l);
+    unsigned count = 0;
     if (!l->ready.first)
-        return;
+        return 0;
     if (s->seed)
         reorder(&l->ready, &l->chance);
     sim_note(s, (uint64_t)s->now);
-    for (struct ready *r = l->ready.first; r; r = r->next)
+    for (struct ready *r = l->ready.first; r; r = r->next, count++)
         sim_note(s, r->run ? 0 : container_of(r, struct loop_coro, ready)->id);
+    return count;
 }

@@ -42,14 +42,12 @@ void task_sleep_shielded(struct rota_task *t, rota_time when)
         wait_park_shielded(t, &s.clause, 1);
 }
 
-static int yield(void)
+static int yield(struct coro_thread *thread, struct rota_task *t)
 {
-    struct rota_task *t;
-    int rc = wait_begin(&t);
-    if (rc < 0)
-        return rc;
-    task_yield(t);
-    return wait_begin(&t);
+    if (t->scope->visible)
+        return wait_refuse(t, &t);
+    loop_yield(container_of(thread, struct loop, thread), &t->co);
+    return t->scope->visible ? wait_refuse(t, &t) : 0;
 }
 
 static int sleep_on_loop(void *when)
@@ -59,11 +57,12 @@ static int sleep_on_loop(void *when)
 
 int rota_sleep_until(rota_time when)
 {
-    if (thread_is_worker())
+    struct coro_thread *thread = coro_thread();
+    struct rota_task *t = task_on(thread);
+    if (!t && thread_is_worker())
         return thread_ask_task(sleep_on_loop, &when);
-    if (when <= rota_now())
-        return yield();
-    struct rota_task *t;
+    if (t && when <= rota_now())
+        return yield(thread, t);
     int rc = wait_begin(&t);
     if (rc < 0)
         return rc;
@@ -74,12 +73,14 @@ int rota_sleep_until(rota_time when)
 
 int rota_sleep(rota_dur d)
 {
-    if (d <= 0 && !thread_is_worker())
-        return yield();
+    if (d <= 0)
+        return rota_checkpoint();
     return rota_sleep_until(rota_time_add(rota_now(), d));
 }
 
 int rota_checkpoint(void)
 {
-    return rota_sleep(0);
+    struct coro_thread *thread = coro_thread();
+    struct rota_task *t = task_on(thread);
+    return t ? yield(thread, t) : rota_sleep_until(0);
 }

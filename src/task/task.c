@@ -27,15 +27,6 @@ struct defer {
     void *arg;
 };
 
-struct rota_task *task_current(void)
-{
-    struct coro_thread *t = coro_thread();
-    if (!t || !t->current || t->current == &t->root)
-        return NULL;
-    struct loop_coro *co = container_of(t->current, struct loop_coro, coro);
-    return container_of(co, struct rota_task, co);
-}
-
 static void run_defers(struct rota_task *t)
 {
     while (t->defers) {

@@ -119,8 +119,19 @@ static inline struct loop *task_loop(struct rota_task *t)
     return (struct loop *)t->runtime;
 }
 
+/* The task that `thread` runs; NULL: none. */
+static inline struct rota_task *task_on(const struct coro_thread *thread)
+{
+    if (!thread || thread->current == &thread->root)
+        return NULL;
+    return container_of(thread->current, struct rota_task, co.coro);
+}
+
 /* The running task; NULL outside of tasks. */
-struct rota_task *task_current(void) ROTA_INTERNAL(task_current);
+static inline struct rota_task *task_current(void)
+{
+    return task_on(coro_thread());
+}
 
 /* What a task is made of. */
 struct task_spec {
@@ -160,14 +171,36 @@ void task_abandon(struct rota_task *t);
 /* The task ended and nothing refers to it: called by its future. */
 void task_free(struct rota_task *t);
 
+/* Lets the other ready tasks run once; not a cancel point. */
+void task_yield(struct rota_task *t) ROTA_INTERNAL(task_yield);
+
+/* What wait_begin returns when it does not return 0. `t` may be NULL. */
+int wait_refuse(struct rota_task *t, struct rota_task **task)
+    ROTA_INTERNAL(wait_refuse);
+
 /* Begins a suspending call: the running task in *task and 0; or the error to
  * return: -EPERM outside of tasks, -ECANCELED when cancelled (after a yield:
  * the delivery itself lets others run). */
-int wait_begin(struct rota_task **task) ROTA_INTERNAL(wait_begin);
+static inline int wait_begin(struct rota_task **task)
+{
+    struct rota_task *t = task_current();
+    if (!t || t->scope->visible)
+        return wait_refuse(t, task);
+    *task = t;
+    return 0;
+}
 
 /* Ends one that did not have to wait: returns `rc`, every now and then after
  * a yield, so that a task that never waits does not starve the others. */
-int wait_done(struct rota_task *t, int rc) ROTA_INTERNAL(wait_done);
+static inline int wait_done(struct rota_task *t, int rc)
+{
+    struct loop *l = task_loop(t);
+    if (l->budget == 0)
+        task_yield(t);
+    else
+        l->budget--;
+    return rc;
+}
 
 /* Parks the running task until one of its clauses fires, or a cancellation
  * does; returns what the winner gave. The clauses are set up by the caller
@@ -185,9 +218,6 @@ void clause_fire(struct clause *c, int rc) ROTA_INTERNAL(clause_fire);
 
 /* The same, and the task runs at once, until it next pauses or ends. */
 void clause_enter(struct clause *c, int rc) ROTA_INTERNAL(clause_enter);
-
-/* Lets the other ready tasks run once; not a cancel point. */
-void task_yield(struct rota_task *t);
 
 /* Waits until `when`, not a cancel point. */
 void task_sleep_shielded(struct rota_task *t, rota_time when);

@@ -48,23 +48,12 @@ static int deliver(struct rota_task *t)
     return -ECANCELED;
 }
 
-int wait_begin(struct rota_task **task)
+int wait_refuse(struct rota_task *t, struct rota_task **task)
 {
-    struct rota_task *t = task_current();
     if (!t)
         return misuse(-EPERM, "a suspending call outside of a task");
     *task = t;
-    return t->scope->visible ? deliver(t) : 0;
-}
-
-int wait_done(struct rota_task *t, int rc)
-{
-    struct loop *l = task_loop(t);
-    if (l->budget == 0)
-        task_yield(t);
-    else
-        l->budget--;
-    return rc;
+    return deliver(t);
 }
 
 static int park(struct rota_task *t, struct clause *clauses, unsigned count,
@@ -77,8 +66,9 @@ static int park(struct rota_task *t, struct clause *clauses, unsigned count,
     t->lingering = 0;
     t->shielded = shielded;
     t->interrupted = false;
-    t->since = task_loop(t)->now;
-    loop_pause(task_loop(t), NULL);
+    struct loop *l = loop_here();
+    t->since = l->now;
+    loop_pause(l);
     if (t->interrupted && t->wake_rc == -ECANCELED)
         note_delivery(t);
     return t->wake_rc;
@@ -173,6 +163,5 @@ void task_abandon(struct rota_task *t)
 
 void task_yield(struct rota_task *t)
 {
-    loop_ready(task_loop(t), &t->co.ready);
-    loop_pause(task_loop(t), NULL);
+    loop_yield(loop_here(), &t->co);
 }
