@@ -25,10 +25,10 @@ size_t rota_all_tasks(rota_task **out, size_t n)
     return count;
 }
 
-/* Does nobody who is ready do more than look, as I do? */
-static bool quiet(const struct loop *l)
+/* Does nobody in this queue do more than look, as I do? */
+static bool only_lookers(const struct ready_queue *q)
 {
-    for (const struct ready *r = l->ready.first; r; r = r->next) {
+    for (const struct ready *r = q->first; r; r = r->next) {
         if (r->run)
             return false;
         const struct loop_coro *co =
@@ -39,13 +39,9 @@ static bool quiet(const struct loop *l)
     return true;
 }
 
-/* Lets at least one whole turn pass, in which I/O and timers are looked at. */
-static void yield_turn(struct rota_task *me)
+static bool quiet(const struct loop *l)
 {
-    const struct loop *l = task_loop(me);
-    uint64_t turn = l->turns;
-    while (l->turns == turn)
-        task_yield(me);
+    return only_lookers(&l->ready);
 }
 
 static int wait_for_quiet(struct rota_task *me)
@@ -56,7 +52,7 @@ static int wait_for_quiet(struct rota_task *me)
     me->blocked = true;
     do {
         before = quiet(l);
-        yield_turn(me);
+        task_yield(me);
         rc = wait_begin(&me);
     } while (rc == 0 && !(before && quiet(l)));
     me->blocked = false;
