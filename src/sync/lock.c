@@ -10,12 +10,8 @@ static const char what[] = "lock";
 _Static_assert(sizeof(struct lock) <= sizeof(rota_lock),
                "rota_lock must have room for struct lock");
 
-static struct rota_task *owner(const struct clause *c)
-{
-    return ((const struct lock *)c->object)->owner;
-}
-
-const struct wait_kind lock_wait = { what, NULL, owner };
+static const struct wait_holder owner = { .at = offsetof(struct lock, owner) };
+const struct wait_kind lock_wait = { what, NULL, &owner };
 
 /* The owner ended: what the lock guards may be half done, so nobody may have
  * it any more. */

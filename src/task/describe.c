@@ -1,5 +1,5 @@
 /*
- * A task's line: "fetch #3 (app.c:12): waiting: lock 0x55d0 held by main #1,
+ * A task's line: "fetch #3 (app.c:12): waiting: lock 0x55d0 of main #1,
  * for 12.0 ms, deadline in 3.0 s".
  */
 #include "task/describe.h"
@@ -46,7 +46,7 @@ static void add_wait(struct text *t, struct inspect *in,
         text_add_hex(t, w->object, 1);
     }
     if (w->holder) {
-        text_add(t, ", held by ");
+        text_add(t, " of ");
         add_holder(t, in, w->holder);
     }
 }

@@ -11,7 +11,7 @@
 /* "loop of thread 12 (uring): 3 tasks, asleep" */
 void describe_loop(struct text *t, const struct inspect_loop *l);
 
-/* "waiting: lock 0x55d0 held by fetch #3"; `now` is the loop's, for how long:
+/* "waiting: lock 0x55d0 of fetch #3"; `now` is the loop's, for how long:
  * ROTA_FOREVER leaves that out. */
 void describe_wait(struct text *t, struct inspect *in,
                    const struct inspect_task *task);

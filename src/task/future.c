@@ -204,14 +204,10 @@ static void done(struct watch *w)
     clause_fire(&container_of(w, struct waiter, watch)->clause, 0);
 }
 
-static struct rota_task *awaited(const struct clause *c)
-{
-    return ((const struct rota_future *)c->object)->task;
-}
-
-static const struct wait_kind await_wait = {
-    "await", unwatch, awaited, WAIT_HOLDER(struct rota_future, task)
+static const struct wait_holder awaited = {
+    .at = offsetof(struct rota_future, task),
 };
+static const struct wait_kind await_wait = { "await", unwatch, &awaited };
 
 int future_park(struct rota_future *f, struct rota_task *me, bool shielded)
 {

@@ -92,8 +92,8 @@ void group_adopt(struct group *g, struct rota_task *t)
     scope_move(&t->root, &g->scope);
 }
 
-static const struct wait_kind end_wait = { "group_end", NULL, NULL,
-                                           WAIT_MEMBERS };
+static const struct wait_holder members = { .form = HOLDER_MEMBERS };
+static const struct wait_kind end_wait = { "group_end", NULL, &members };
 static const struct wait_kind place_wait = { "group limit", NULL, NULL };
 
 /* Waits, not cancellably, until all members have ended. */

@@ -139,22 +139,35 @@ static bool string(struct inspect *in, uint64_t at, char *to, size_t size)
     return at == 0 || peek_string(in->peek, at, to, size);
 }
 
+/* Who could end the wait, by its kind's `holder`. */
+static bool read_holder(struct inspect *in, uint64_t holder,
+                        struct inspect_wait *w)
+{
+    const struct layout *lay = &in->layout;
+    unsigned form, at;
+    if (!holder || !w->object)
+        return true;
+    if (!get(in, holder + lay->holder_form, &form, sizeof form) ||
+        !get(in, holder + lay->holder_at, &at, sizeof at))
+        return false;
+    w->members = form == HOLDER_MEMBERS;
+    if (form == HOLDER_OBJECT)
+        w->holder = w->object;
+    return form != HOLDER_AT || get(in, w->object + at, &w->holder, 8);
+}
+
 static bool read_wait(struct inspect *in, uint64_t clause,
                       struct inspect_wait *w)
 {
     const struct layout *lay = &in->layout;
-    uint64_t kind, name, holder_at;
+    uint64_t kind, name, holder;
     memset(w, 0, sizeof *w);
-    if (!get(in, clause + lay->clause_kind, &kind, 8) ||
-        !get(in, clause + lay->clause_object, &w->object, 8) ||
-        !get(in, kind + lay->kind_name, &name, 8) ||
-        !get(in, kind + lay->kind_holder, &holder_at, 8) ||
-        !string(in, name, w->kind, sizeof w->kind))
-        return false;
-    w->members = holder_at == WAIT_MEMBERS;
-    if (holder_at == 0 || w->members || w->object == 0)
-        return true;
-    return get(in, w->object + holder_at - 1, &w->holder, 8);
+    return get(in, clause + lay->clause_kind, &kind, 8) &&
+           get(in, clause + lay->clause_object, &w->object, 8) &&
+           get(in, kind + lay->kind_name, &name, 8) &&
+           get(in, kind + lay->kind_holder, &holder, 8) &&
+           string(in, name, w->kind, sizeof w->kind) &&
+           read_holder(in, holder, w);
 }
 
 static bool read_waits(struct inspect *in, const struct image *i,

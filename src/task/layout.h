@@ -46,7 +46,9 @@ enum { LAYOUT_VERSION = 1 };
     X(clause_kind, offsetof(struct clause, kind))                   \
     X(clause_object, offsetof(struct clause, object))               \
     X(kind_name, offsetof(struct wait_kind, name))                  \
-    X(kind_holder, offsetof(struct wait_kind, holder_at))           \
+    X(kind_holder, offsetof(struct wait_kind, holder))              \
+    X(holder_at, offsetof(struct wait_holder, at))                  \
+    X(holder_form, offsetof(struct wait_holder, form))              \
     X(scope_parent, offsetof(struct scope, parent))                 \
     X(scope_deadline, offsetof(struct scope, deadline))             \
     X(scope_reason, offsetof(struct scope, reason))                 \

@@ -19,8 +19,7 @@ static const char *parked_in(const struct rota_task *t,
     *holder = NULL;
     if (!c)
         return t->lingering ? "end of a wait" : "ready to run";
-    if (c->kind->holder)
-        *holder = c->kind->holder(c);
+    *holder = clause_holder(c);
     return c->kind->name;
 }
 

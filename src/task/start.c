@@ -24,13 +24,9 @@ static bool wait_no_more(struct clause *c)
     return true;
 }
 
-static struct rota_task *starting(const struct clause *c)
-{
-    return (struct rota_task *)c->object;
-}
-
+static const struct wait_holder starting = { .form = HOLDER_OBJECT };
 static const struct wait_kind start_wait = { "group_start", wait_no_more,
-                                             starting };
+                                             &starting };
 
 static void wake(struct start *s)
 {

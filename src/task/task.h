@@ -24,6 +24,16 @@ struct runtime;
 
 struct clause;
 
+/* Which task could end a wait: data, because other processes read it too. */
+struct wait_holder {
+    enum {
+        HOLDER_AT,      /* a pointer to it is in the clause's object */
+        HOLDER_OBJECT,  /* it is the object */
+        HOLDER_MEMBERS, /* the object is a group, and all of its members */
+    } form;
+    unsigned at; /* where in the object that pointer is */
+};
+
 /* A kind of wait: one constant for each place in the library that parks. */
 struct wait_kind {
     const char *name; /* what the task is doing, for reports: "sleep" */
@@ -35,20 +45,9 @@ struct wait_kind {
      * what it brings is dropped.
      */
     bool (*withdraw)(struct clause *c);
-    /* The task that could end this wait, where that is known: whoever holds
-     * the lock, or is awaited. NULL: nobody in particular. */
-    struct rota_task *(*holder)(const struct clause *c);
-    /* The same for those who only read memory (WAIT_HOLDER): where in what
-     * the clause's `object` points at a pointer to that task stands, plus 1.
-     * 0: nobody in particular. */
-    size_t holder_at;
+    /* Who that could be is known; NULL: nobody in particular. */
+    const struct wait_holder *holder;
 };
-
-/* The holder is the task that `field` of the clause's object points at. */
-#define WAIT_HOLDER(type, field) (offsetof(type, field) + 1)
-
-/* The object is a group: whoever waits, waits for all of its members. */
-#define WAIT_MEMBERS ((size_t)-1)
 
 /* One thing a parked task waits for; lives on the task's stack. */
 struct clause {
@@ -57,6 +56,17 @@ struct clause {
     const struct wait_kind *kind;
     const void *object; /* what is waited for: reports show the address */
 };
+
+/* Who could end the wait; NULL: nobody in particular, or several. */
+static inline struct rota_task *clause_holder(const struct clause *c)
+{
+    const struct wait_holder *h = c->kind->holder;
+    if (!h || h->form == HOLDER_MEMBERS)
+        return NULL;
+    if (h->form == HOLDER_OBJECT)
+        return (struct rota_task *)c->object;
+    return *(struct rota_task *const *)((const char *)c->object + h->at);
+}
 
 static inline void clause_init(struct clause *c, const struct wait_kind *kind,
                                const void *object)

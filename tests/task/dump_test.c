@@ -82,7 +82,7 @@ TASK_TEST("a dump names each task, its wait, its spawn site and its trace")
     CHECK_HAS(about("sleeper"), "deep_inside+");
     CHECK_HAS(about("sleeper"), "coro_trampoline+");
     CHECK_HAS(about("waits_for"), "waiting: await 0x");
-    CHECK_HAS(about("waits_for"), ", held by sleeper #2");
+    CHECK_HAS(about("waits_for"), " of sleeper #2");
     CHECK_HAS(about("dumps"), " running");
     CHECK_HAS(about("dumps"), "read_dump+");
     CHECK_HAS(about("main"), "waiting: await 0x");
