@@ -24,6 +24,7 @@ struct peek {
     bool (*read)(struct peek *p, uint64_t at, void *to, size_t n);
     /* The first mapping that ends above `at`; false: there is none. */
     bool (*map)(struct peek *p, uint64_t at, struct peek_map *out);
+    void *owner;      /* whose read and map they are, if they need that */
     pid_t pid;        /* of peek_process */
     const char *root; /* what stands before a path of this process' files */
     char root_path[32];
