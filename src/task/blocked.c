@@ -1,7 +1,7 @@
 /*
  * Looking at the tasks of the loop as a whole: which there are, and whether
- * all of them wait. A task that yields, and finds the queues empty before and
- * after, has seen a whole turn in which nothing else became ready.
+ * all of them wait. A task that yields to the next turn, and finds the queue
+ * empty before and after, has seen a turn in which nothing else became ready.
  */
 #include <errno.h>
 
@@ -44,6 +44,14 @@ static bool quiet(const struct loop *l)
     return only_lookers(&l->ready);
 }
 
+/* Lets others run until a turn of the loop has begun. */
+static void let_turn_begin(struct rota_task *me)
+{
+    struct loop *l = task_loop(me);
+    for (uint64_t turns = l->turns; l->turns == turns;)
+        task_yield(me);
+}
+
 static int wait_for_quiet(struct rota_task *me)
 {
     struct loop *l = task_loop(me);
@@ -52,7 +60,7 @@ static int wait_for_quiet(struct rota_task *me)
     me->blocked = true;
     do {
         before = quiet(l);
-        task_yield(me);
+        let_turn_begin(me);
         rc = wait_begin(&me);
     } while (rc == 0 && !(before && quiet(l)));
     me->blocked = false;
