@@ -6,8 +6,10 @@
 #define ROTA_H
 
 #include "rota/arena.h"
+#include "rota/chan.h"
 #include "rota/debug.h"
 #include "rota/error.h"
+#include "rota/event.h"
 #include "rota/fd.h"
 #include "rota/file.h"
 #include "rota/future.h"
@@ -18,6 +20,7 @@
 #include "rota/net.h"
 #include "rota/run.h"
 #include "rota/scope.h"
+#include "rota/shared.h"
 #include "rota/signal.h"
 #include "rota/sim.h"
 #include "rota/str.h"

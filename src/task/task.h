@@ -55,6 +55,7 @@ struct clause {
     struct rota_task *task; /* set by wait_park */
     const struct wait_kind *kind;
     const void *object; /* what is waited for: reports show the address */
+    void *record;       /* the kind's own, if it needs one: found from a row */
 };
 
 /* Who could end the wait; NULL: nobody in particular, or several. */
@@ -82,6 +83,18 @@ struct holding {
     void (*lost)(struct holding *h); /* it did not */
 };
 
+/*
+ * Lets other threads end a wait: whoever moves the word off CLAIM_OPEN has won
+ * it. The task's own thread wins it on behalf of everything of its loop. Lives
+ * on the task's stack.
+ */
+struct claim {
+    atomic_uint word; /* enum claim_word, in wait.c */
+    int rc;           /* by the one who took it: the result, */
+    struct clause *winner;
+    struct post post; /* and its way to the task's loop */
+};
+
 struct rota_task {
     struct loop_coro co;
     struct runtime *runtime;
@@ -89,15 +102,16 @@ struct rota_task {
     /* The wait it is parked in. */
     struct clause *clauses; /* NULL: not parked, or already won */
     unsigned clause_count;
-    unsigned lingering; /* lost clauses that must fire before it may run */
-    unsigned winner;    /* index of the clause that fired */
-    int wake_rc;        /* what the call returns */
-    bool shielded;      /* cancellation does not end this wait */
-    bool interrupted;   /* it did */
-    bool gathered;      /* mark of rota_gather */
-    bool blocked;       /* in rota_wait_all_blocked, and only looking */
-    bool named;         /* the name is its own, on the heap */
-    rota_time since;    /* when it parked: the turn's time */
+    unsigned lingering;  /* lost clauses that must fire before it may run */
+    unsigned winner;     /* index of the clause that fired */
+    struct claim *claim; /* NULL: only its own thread can end the wait */
+    int wake_rc;         /* what the call returns */
+    bool shielded;       /* cancellation does not end this wait */
+    bool interrupted;    /* it did */
+    bool gathered;       /* mark of rota_gather */
+    bool blocked;        /* in rota_wait_all_blocked, and only looking */
+    bool named;          /* the name is its own, on the heap */
+    rota_time since;     /* when it parked: the turn's time */
 
     /* Cancellation. */
     struct scope *scope; /* innermost */
@@ -221,6 +235,41 @@ int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
 /* The same, not ended by cancellation. */
 int wait_park_shielded(struct rota_task *t, struct clause *clauses,
                        unsigned count) ROTA_INTERNAL(wait_park_shielded);
+
+/*
+ * The two halves of wait_park, for clauses that others than this thread see,
+ * or that may fire while they are still being set up: after the first they
+ * may be put into queues, fired and taken, the second pauses. With a `claim`
+ * (NULL: none) other threads may end the wait.
+ */
+void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
+              struct claim *claim);
+int wait_sleep(struct rota_task *t);
+
+/* The task's own thread wins the wait. May be asked again in the same step. */
+bool claim_win(struct claim *claim);
+
+/*
+ * Wins the wait for `c` before anything is handed to it; clause_fire must
+ * follow. False: another thread has won it, the clause is dead, and what
+ * would have been handed over belongs to the next one. Whoever ends waits of
+ * a kind that may stand in a wait with a claim, and hands something over,
+ * asks this first.
+ */
+static inline bool clause_claim(struct clause *c)
+{
+    struct claim *claim = c->task->claim;
+    return __builtin_expect(!claim, 1) || claim_win(claim);
+}
+
+/*
+ * The same from any thread, for clauses in the queue of an object that threads
+ * share: under the object's lock, and the clause leaves the queue in the same
+ * step. clause_deliver must follow, without the lock. After that the clause
+ * may not be touched: its task may have gone on already.
+ */
+bool clause_take(struct clause *c);
+void clause_deliver(struct clause *c, int rc);
 
 /* Wins the wait for `c` with the result `rc`. Does not switch. The clause is
  * dead on return. */

@@ -1,6 +1,10 @@
 /*
  * The wait protocol: how a call of a task begins, parks, is finished by
  * exactly one of completion and cancellation, and ends.
+ *
+ * Within a thread the first to fire a clause has won, since nothing else runs
+ * meanwhile. A wait that other threads may end has one atomic word (struct
+ * claim) that all of them, and the own thread too, have to win first.
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,6 +20,12 @@ enum {
 };
 
 static const rota_dur spin_pause = 100 * 1000;
+
+enum claim_word {
+    CLAIM_OPEN,
+    CLAIM_WON,   /* by the task's own thread */
+    CLAIM_TAKEN, /* by whoever will deliver it: perhaps another thread */
+};
 
 /* Marks the scopes whose cancellation this call reports. */
 static void note_delivery(struct rota_task *t)
@@ -56,19 +66,21 @@ int wait_refuse(struct rota_task *t, struct rota_task **task)
     return deliver(t);
 }
 
-static int park(struct rota_task *t, struct clause *clauses, unsigned count,
-                bool shielded)
+/* The wait begins: its clauses may fire. */
+static void arm(struct rota_task *t, struct clause *clauses, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         clauses[i].task = t;
     t->clauses = clauses;
     t->clause_count = count;
     t->lingering = 0;
-    t->shielded = shielded;
     t->interrupted = false;
-    struct loop *l = loop_here();
-    t->since = l->now;
-    loop_pause(l);
+    t->since = loop_here()->now;
+}
+
+static int sleep_until_won(struct rota_task *t)
+{
+    loop_pause(loop_here());
     if (t->interrupted && t->wake_rc == -ECANCELED)
         note_delivery(t);
     return t->wake_rc;
@@ -76,13 +88,52 @@ static int park(struct rota_task *t, struct clause *clauses, unsigned count,
 
 int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
 {
-    return park(t, clauses, count, false);
+    t->shielded = false;
+    arm(t, clauses, count);
+    return sleep_until_won(t);
 }
 
 int wait_park_shielded(struct rota_task *t, struct clause *clauses,
                        unsigned count)
 {
-    return park(t, clauses, count, true);
+    t->shielded = true;
+    arm(t, clauses, count);
+    return sleep_until_won(t);
+}
+
+void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
+              struct claim *claim)
+{
+    t->shielded = false;
+    arm(t, clauses, count);
+    t->claim = claim;
+    if (claim) {
+        atomic_init(&claim->word, CLAIM_OPEN);
+        task_loop(t)->outside++;
+    }
+}
+
+int wait_sleep(struct rota_task *t)
+{
+    int rc = sleep_until_won(t);
+    if (t->claim) {
+        task_loop(t)->outside--;
+        t->claim = NULL;
+    }
+    return rc;
+}
+
+bool claim_win(struct claim *claim)
+{
+    unsigned word = CLAIM_OPEN;
+    return atomic_compare_exchange_strong(&claim->word, &word, CLAIM_WON) ||
+           word == CLAIM_WON;
+}
+
+/* Nobody else has won the wait, and nobody can any more. */
+static bool is_ours(struct rota_task *t)
+{
+    return !t->claim || claim_win(t->claim);
 }
 
 /* Takes a clause back; false when it will still fire. */
@@ -114,14 +165,15 @@ static bool decide(struct rota_task *t, struct clause *winner, int rc)
     return t->lingering == 0;
 }
 
-/* A clause fires; true when that lets its task run. */
+/* A clause fires; true when that lets its task run. One that another thread
+ * has forestalled is dead: what was taken will be delivered. */
 static bool fire(struct clause *c, int rc)
 {
     struct rota_task *t = c->task;
-    if (t->clauses)
+    if (t->clauses && is_ours(t))
         return decide(t, c, rc);
     list_remove(&c->link);
-    return --t->lingering == 0;
+    return !t->clauses && --t->lingering == 0;
 }
 
 void clause_fire(struct clause *c, int rc)
@@ -140,7 +192,7 @@ void clause_enter(struct clause *c, int rc)
 
 void task_interrupt(struct rota_task *t)
 {
-    if (!t->clauses || t->shielded)
+    if (!t->clauses || t->shielded || !is_ours(t))
         return;
     t->interrupted = true;
     if (t->clause_count == 1) {
@@ -156,9 +208,44 @@ void task_interrupt(struct rota_task *t)
 
 void task_abandon(struct rota_task *t)
 {
-    if (t->clauses)
+    if (t->clauses && is_ours(t))
         decide(t, NULL, -ECANCELED);
     t->lingering += UINT_MAX / 2; /* whatever fires late does not wake it */
+}
+
+bool clause_take(struct clause *c)
+{
+    list_remove(&c->link);
+    unsigned word = CLAIM_OPEN;
+    return atomic_compare_exchange_strong(&c->task->claim->word, &word,
+                                          CLAIM_TAKEN);
+}
+
+/* What was taken arrives on the task's own thread. */
+static void arrive(struct claim *claim)
+{
+    struct rota_task *t = claim->winner->task;
+    if (decide(t, claim->winner, claim->rc))
+        loop_ready(task_loop(t), &t->co.ready);
+}
+
+static void post_arrives(struct post *p)
+{
+    arrive(container_of(p, struct claim, post));
+}
+
+void clause_deliver(struct clause *c, int rc)
+{
+    struct rota_task *t = c->task;
+    struct claim *claim = t->claim;
+    claim->winner = c;
+    claim->rc = rc;
+    if (task_loop(t) == loop_current()) {
+        arrive(claim);
+        return;
+    }
+    claim->post.run = post_arrives;
+    loop_post(task_loop(t), &claim->post);
 }
 
 void task_yield(struct rota_task *t)

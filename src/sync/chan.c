@@ -1,0 +1,268 @@
+/*
+ * Channels: what a send and a receive do at once, and how they wait. An
+ * element goes straight to a receiver that waits; a receiver that makes room
+ * moves the first waiting sender's element in. So nobody overtakes, and a
+ * task that was cancelled before its turn has sent and taken nothing.
+ */
+#include "sync/chan.h"
+
+#include <stdlib.h>
+
+#include "base/misuse.h"
+#include "sync/shared.h"
+
+int chan_settle(struct rota_chan *c, const void *thread)
+{
+    if (c->shared)
+        return 0;
+    if (c->home)
+        return misuse(-EXDEV,
+                      "a channel used from another thread than its own: it "
+                      "was not made with ROTA_SHARED");
+    c->home = thread;
+    return 0;
+}
+
+rota_chan *rota_chan_new(size_t elem_size, size_t capacity, unsigned flags)
+{
+    struct rota_chan *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    size_t room = capacity;
+    if (capacity == ROTA_UNBOUNDED && elem_size > 0)
+        room = 0; /* grows */
+    if (ring_init(&c->ring, elem_size, room) < 0) {
+        free(c);
+        return NULL;
+    }
+    c->shared = flags & ROTA_SHARED;
+    c->capacity = capacity;
+    list_init(&c->senders);
+    list_init(&c->receivers);
+    atomic_init(&c->refs, 1);
+    if (c->shared)
+        pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+/* The new count. One thread's channel needs no atomic step for it. */
+static size_t count_refs(struct rota_chan *c, size_t change)
+{
+    if (c->shared)
+        return atomic_fetch_add(&c->refs, change) + change;
+    size_t refs = atomic_load_explicit(&c->refs, memory_order_relaxed) + change;
+    atomic_store_explicit(&c->refs, refs, memory_order_relaxed);
+    return refs;
+}
+
+rota_chan *rota_chan_ref(rota_chan *c)
+{
+    count_refs(c, 1);
+    return c;
+}
+
+void chan_drop_all(struct rota_chan *c, struct ring *r)
+{
+    for (; r->count > 0; ring_drop(r))
+        if (c->drop)
+            c->drop(ring_at(r, 0));
+    ring_fini(r);
+}
+
+void rota_chan_unref(rota_chan *c)
+{
+    if (!c || count_refs(c, (size_t)-1) > 0)
+        return;
+    if (!list_empty(&c->senders) || !list_empty(&c->receivers)) {
+        misuse(-EBUSY, "a channel destroyed with tasks waiting on it");
+        return;
+    }
+    chan_drop_all(c, &c->ring);
+    if (c->shared)
+        pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+void rota_chan_on_drop(rota_chan *c, rota_chan_drop *fn)
+{
+    c->drop = fn;
+}
+
+/* The first of a queue whose wait can still be won; it is then. NULL: none.
+ * The dead leave the queue. */
+static struct clause *first(struct rota_chan *c, struct list *queue)
+{
+    while (!list_empty(queue)) {
+        struct clause *peer = container_of(queue->next, struct clause, link);
+        if (c->shared ? clause_take(peer) : clause_claim(peer))
+            return peer;
+        list_remove(&peer->link);
+    }
+    return NULL;
+}
+
+static struct chan_wait *wait_of(const struct clause *c)
+{
+    return c->record;
+}
+
+int chan_put(struct rota_chan *c, const void *elem, struct clause **peer)
+{
+    if (c->closed)
+        return -EPIPE;
+    struct clause *receiver = first(c, &c->receivers);
+    if (receiver) {
+        ring_copy(&c->ring, wait_of(receiver)->elem, elem);
+        *peer = receiver;
+        return 0;
+    }
+    if (c->ring.count == c->capacity)
+        return -EAGAIN;
+    if (ring_full(&c->ring) && ring_grow(&c->ring) < 0)
+        return -ENOMEM;
+    ring_push(&c->ring, elem);
+    return 0;
+}
+
+int chan_get(struct rota_chan *c, void *elem, struct clause **peer)
+{
+    struct ring *r = &c->ring;
+    bool any = r->count > 0;
+    if (any)
+        ring_pop(r, elem);
+    struct clause *sender = first(c, &c->senders);
+    if (sender) {
+        if (any)
+            ring_push(r, wait_of(sender)->elem);
+        else
+            ring_copy(r, elem, wait_of(sender)->elem);
+        *peer = sender;
+        return 0;
+    }
+    if (any)
+        return 0;
+    return c->closed ? -EPIPE : -EAGAIN;
+}
+
+/* Leaves a queue that other threads may be working on. */
+static bool withdraw(struct clause *clause)
+{
+    struct rota_chan *c = (struct rota_chan *)clause->object;
+    chan_lock(c);
+    list_remove(&clause->link);
+    chan_unlock(c);
+    return true;
+}
+
+const struct wait_kind chan_send_wait = { "send", withdraw, NULL };
+const struct wait_kind chan_recv_wait = { "receive", withdraw, NULL };
+
+/* Waits in one thread's queue. */
+static int park(struct rota_task *me, struct list *queue, struct clause *c)
+{
+    list_push(queue, &c->link);
+    return wait_park(me, c, 1);
+}
+
+/* Waits in a shared queue; the lock is let go. */
+static int park_shared(struct rota_task *me, struct list *queue,
+                       struct clause *c)
+{
+    struct claim claim;
+    wait_arm(me, c, 1, &claim);
+    list_push(queue, &c->link);
+    pthread_mutex_unlock(&((struct rota_chan *)c->object)->lock);
+    return wait_sleep(me);
+}
+
+int chan_send(struct rota_chan *c, struct chan_wait *w)
+{
+    struct rota_task *me;
+    int rc = wait_begin(&me);
+    if (rc < 0)
+        return rc;
+    if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
+        return rc;
+    struct clause *peer = NULL;
+    chan_lock(c);
+    rc = chan_put(c, w->elem, &peer);
+    if (rc != -EAGAIN) {
+        chan_unlock(c);
+        chan_wake(c, peer);
+        return wait_done(me, rc);
+    }
+    struct clause clause = { .record = w };
+    clause_init(&clause, &chan_send_wait, c);
+    return c->shared ? park_shared(me, &c->senders, &clause)
+                     : park(me, &c->senders, &clause);
+}
+
+int chan_recv(struct rota_chan *c, struct chan_wait *w)
+{
+    struct rota_task *me;
+    int rc = wait_begin(&me);
+    if (rc < 0)
+        return rc;
+    if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
+        return rc;
+    struct clause *peer = NULL;
+    chan_lock(c);
+    rc = chan_get(c, w->elem, &peer);
+    if (rc != -EAGAIN) {
+        chan_unlock(c);
+        chan_wake(c, peer);
+        return wait_done(me, rc);
+    }
+    struct clause clause = { .record = w };
+    clause_init(&clause, &chan_recv_wait, c);
+    return c->shared ? park_shared(me, &c->receivers, &clause)
+                     : park(me, &c->receivers, &clause);
+}
+
+int chan_try_send(struct rota_chan *c, const void *elem)
+{
+    int rc = chan_here(c, &errno);
+    if (rc < 0)
+        return rc;
+    struct clause *peer = NULL;
+    chan_lock(c);
+    rc = chan_put(c, elem, &peer);
+    chan_unlock(c);
+    chan_wake(c, peer);
+    return rc;
+}
+
+int chan_try_recv(struct rota_chan *c, void *elem)
+{
+    int rc = chan_here(c, &errno);
+    if (rc < 0)
+        return rc;
+    struct clause *peer = NULL;
+    chan_lock(c);
+    rc = chan_get(c, elem, &peer);
+    chan_unlock(c);
+    chan_wake(c, peer);
+    return rc;
+}
+
+int rota_chan_send(rota_chan *c, const void *elem)
+{
+    struct chan_wait w = { (void *)elem, NULL };
+    return c ? chan_send(c, &w) : -EINVAL;
+}
+
+int rota_chan_recv(rota_chan *c, void *elem)
+{
+    struct chan_wait w = { elem, NULL };
+    return c ? chan_recv(c, &w) : -EINVAL;
+}
+
+int rota_chan_try_send(rota_chan *c, const void *elem)
+{
+    return c ? chan_try_send(c, elem) : -EINVAL;
+}
+
+int rota_chan_try_recv(rota_chan *c, void *elem)
+{
+    return c ? chan_try_recv(c, elem) : -EINVAL;
+}
