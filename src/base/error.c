@@ -14,7 +14,7 @@
 
 enum { MISUSE_TEXT = 512 };
 
-const char *(*misuse_task_name)(void);
+const char *(*_Atomic misuse_task_name)(void);
 atomic_bool misuse_stale;
 
 static _Atomic(rota_misuse_fn *) handler;
@@ -51,7 +51,8 @@ int misuse(int code, const char *format, ...)
         fn(text);
         return code;
     }
-    const char *task = misuse_task_name ? misuse_task_name() : NULL;
+    const char *(*name)(void) = misuse_task_name;
+    const char *task = name ? name() : NULL;
     fprintf(stderr, "rota: panic: %s (in %s%s)\n", text,
             task ? "task " : "no task", task ? task : "");
     abort();

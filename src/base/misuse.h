@@ -18,7 +18,8 @@ int misuse(int code, const char *format, ...) ROTA_INTERNAL(misuse)
  * misuse, every call is -ESTALE. */
 extern atomic_bool misuse_stale;
 
-/* Names the running task in messages; set by the task room. */
-extern const char *(*misuse_task_name)(void);
+/* Names the running task in messages; set by the task room, for each loop
+ * anew. */
+extern const char *(*_Atomic misuse_task_name)(void);
 
 #endif

@@ -11,9 +11,12 @@ enum { ROOM_LEAST = 16 };
 int ring_init(struct ring *r, size_t size, size_t room)
 {
     *r = (struct ring){ .size = size, .room = room };
+    size_t bytes;
     if (size == 0 || room == 0)
         return 0;
-    r->slots = calloc(room, size); /* checks the product */
+    if (__builtin_mul_overflow(size, room, &bytes) || bytes > PTRDIFF_MAX)
+        return -ENOMEM;
+    r->slots = malloc(bytes);
     return r->slots ? 0 : -ENOMEM;
 }
 

@@ -2,9 +2,9 @@
  * The verdict that a program cannot go on: all its tasks wait, and nothing is
  * left that could wake one. It is exact because everything that wakes a task
  * is counted: ready tasks and callbacks, timers, operations (a listener for
- * signals is one), jobs on threads, posts of other threads. Main is cancelled
- * then; what waits behind a shield even so will wait for ever, and is
- * abandoned.
+ * signals is one), jobs on threads, posts of other threads, waits for what
+ * threads share. Main is cancelled then; what waits behind a shield even so
+ * will wait for ever, and is abandoned.
  */
 #include <errno.h>
 
@@ -14,7 +14,8 @@
 
 static bool can_be_woken(struct runtime *rt)
 {
-    return rt->loop.outside > 0 || !inbox_empty(&rt->loop.inbox);
+    return rt->loop.outside > 0 || rt->claims > 0 ||
+           !inbox_empty(&rt->loop.inbox);
 }
 
 static void tell(struct runtime *rt)

@@ -22,6 +22,7 @@ struct runtime {
     size_t tasks;          /* alive */
     struct list all;       /* they themselves, oldest first */
     unsigned eager;        /* eager starts that are inside one another */
+    size_t claims;         /* waits that other threads may end */
     rota_run_options options;
 
     /* The end. */

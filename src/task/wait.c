@@ -109,7 +109,7 @@ void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
     t->claim = claim;
     if (claim) {
         atomic_init(&claim->word, CLAIM_OPEN);
-        task_loop(t)->outside++;
+        t->runtime->claims++;
     }
 }
 
@@ -117,7 +117,7 @@ int wait_sleep(struct rota_task *t)
 {
     int rc = sleep_until_won(t);
     if (t->claim) {
-        task_loop(t)->outside--;
+        t->runtime->claims--;
         t->claim = NULL;
     }
     return rc;
