@@ -18,6 +18,7 @@
 #include "rota/lock.h"
 #include "rota/log.h"
 #include "rota/net.h"
+#include "rota/process.h"
 #include "rota/run.h"
 #include "rota/scope.h"
 #include "rota/shared.h"

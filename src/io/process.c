@@ -1,0 +1,245 @@
+/*
+ * A child process: a task of its own starts it, waits for its end and reaps
+ * it, whether or not anybody asks. Whoever does waits for a future that this
+ * task sets, so any number may, and a cancelled wait leaves the process alone.
+ */
+#include "io/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/misuse.h"
+#include "rota/fd.h"
+#include "rota/scope.h"
+#include "rota/task.h"
+#include "rota/thread.h"
+
+static const size_t default_limit = 64 * 1024 * 1024;
+static const rota_dur default_grace = 5 * 1000000000LL;
+
+static void unref(rota_process *p)
+{
+    if (--p->refs > 0)
+        return;
+    rota_future_unref(p->started);
+    rota_future_unref(p->ended);
+    buf_fini(&p->outputs[0]);
+    buf_fini(&p->outputs[1]);
+    free(p);
+}
+
+static rota_process *make(const rota_process_options *o)
+{
+    rota_process *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->refs = 1;
+    p->pidfd = -1;
+    for (int i = 0; i < 3; i++)
+        p->pipe[i] = -1;
+    p->flags = o->flags;
+    p->limit = o->limit ? o->limit : default_limit;
+    p->grace = o->grace ? o->grace : default_grace;
+    p->started = rota_future_new();
+    p->ended = rota_future_new();
+    if (p->started && p->ended)
+        return p;
+    unref(p);
+    return NULL;
+}
+
+/* It has ended, or is about to: its status, and everybody who waits. */
+static void reap(rota_process *p)
+{
+    p->end_error = process_reap(p->pidfd, &p->status);
+    int pidfd = p->pidfd;
+    p->pidfd = -1;
+    rota_close(pidfd);
+    rota_future_set(p->ended, 0, NULL, NULL);
+}
+
+static void kill_and_reap(rota_process *p)
+{
+    rota_process_signal(p, SIGKILL);
+    ROTA_SHIELD (ROTA_FOREVER) {
+        rota_ignore(rota_wait_fd(p->pidfd, POLLIN));
+    }
+    reap(p);
+}
+
+static void watch(rota_process *p)
+{
+    if (rota_wait_fd(p->pidfd, POLLIN) >= 0) {
+        reap(p);
+    } else if (p->flags & ROTA_PROCESS_KILL_ON_FREE) {
+        kill_and_reap(p);
+    } else { /* the loop ends: it is the program's own from here on */
+        int pidfd = p->pidfd;
+        p->pidfd = -1;
+        p->end_error = -ESHUTDOWN;
+        rota_close(pidfd);
+        rota_future_set(p->ended, 0, NULL, NULL);
+    }
+}
+
+/* The whole life of a process. */
+static int live(void *arg)
+{
+    struct launch *l = arg;
+    rota_process *p = l->process;
+    int rc = rota_to_thread(process_launch, l);
+    bool cut = rc == 0 && rota_cancelled();
+    if (cut)
+        kill_and_reap(p);
+    p->start_error = cut ? -ECANCELED : rc;
+    rota_future_set(p->started, 0, NULL, NULL); /* `l` is gone from here on */
+    if (p->start_error == 0)
+        watch(p);
+    unref(p);
+    return 0;
+}
+
+static void close_pipe(rota_process *p, int i)
+{
+    int fd = p->pipe[i];
+    p->pipe[i] = -1;
+    if (fd >= 0)
+        rota_close(fd);
+}
+
+void rota_process_free(rota_process *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < 3; i++)
+        close_pipe(p, i);
+    if (p->flags & ROTA_PROCESS_KILL_ON_FREE)
+        rota_process_signal(p, SIGKILL);
+    unref(p);
+}
+
+/* Waits for the start; a cancelled one is seen through to its end. */
+static int await_start(rota_process *p, rota_task *life)
+{
+    int rc = rota_future_wait(p->started, NULL);
+    if (rc == 0)
+        return p->start_error;
+    rota_task_cancel(life, "the start was cancelled");
+    ROTA_SHIELD (ROTA_FOREVER) {
+        rota_ignore(rota_future_wait(p->started, NULL));
+    }
+    if (p->start_error == 0) { /* it began in the same moment */
+        rota_process_signal(p, SIGKILL);
+        ROTA_SHIELD (ROTA_FOREVER) {
+            rota_ignore(rota_future_wait(p->ended, NULL));
+        }
+    }
+    return rc;
+}
+
+int rota_process_start(const char *const *argv,
+                       const rota_process_options *options,
+                       rota_process **process)
+{
+    static const rota_process_options defaults;
+    const rota_process_options *o = options ? options : &defaults;
+    if (!rota_current_task())
+        return misuse(-EPERM, "a process started outside of a task");
+    if (!argv || !argv[0])
+        return -EINVAL;
+    if (rota_cancelled())
+        return rota_checkpoint();
+    rota_process *p = make(o);
+    if (!p)
+        return -ENOMEM;
+    struct launch l = { argv, o, p };
+    p->refs++;
+    rota_task_options eager = { .name = "process", .eager = true };
+    rota_task *life = rota_spawn(live, &l, &eager);
+    if (!life) {
+        p->refs--;
+        unref(p);
+        return -ENOMEM;
+    }
+    int rc = await_start(p, life);
+    rota_task_unref(life);
+    if (rc < 0)
+        rota_process_free(p);
+    else
+        *process = p;
+    return rc;
+}
+
+int rota_process_shell(const char *command, const rota_process_options *options,
+                       rota_process **process)
+{
+    const char *const argv[] = { "/bin/sh", "-c", command, NULL };
+    return rota_process_start(argv, options, process);
+}
+
+int rota_process_wait(rota_process *p, int *status)
+{
+    p->refs++; /* who frees the handle need not wait for us */
+    int rc = rota_future_wait(p->ended, NULL);
+    if (rc == 0)
+        rc = p->end_error;
+    if (rc == 0 && status)
+        *status = p->status;
+    unref(p);
+    return rc;
+}
+
+int rota_process_signal(rota_process *p, int signal)
+{
+    if (process_is_over(p))
+        return -ESRCH;
+    /* The number of the group is safe: its leader has not been reaped. */
+    long rc = p->flags & ROTA_PROCESS_GROUP
+                  ? kill(-p->pid, signal)
+                  : syscall(SYS_pidfd_send_signal, p->pidfd, signal, NULL, 0);
+    return rc < 0 ? -errno : 0;
+}
+
+int rota_process_stop(rota_process *p)
+{
+    int rc = rota_process_signal(p, SIGTERM);
+    ROTA_SHIELD (p->grace) {
+        rc = rota_process_wait(p, NULL);
+    }
+    if (rc != -ECANCELED)
+        return rc;
+    rota_process_signal(p, SIGKILL);
+    ROTA_SHIELD (ROTA_FOREVER) {
+        rc = rota_process_wait(p, NULL);
+    }
+    return rc;
+}
+
+pid_t rota_process_pid(const rota_process *p)
+{
+    return p->pid;
+}
+
+int rota_process_in(const rota_process *p)
+{
+    return p->pipe[0];
+}
+
+int rota_process_out(const rota_process *p)
+{
+    return p->pipe[1];
+}
+
+int rota_process_err(const rota_process *p)
+{
+    return p->pipe[2];
+}
+
+void rota_process_close_in(rota_process *p)
+{
+    close_pipe(p, 0);
+}
