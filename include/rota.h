@@ -17,6 +17,7 @@
 #include "rota/group.h"
 #include "rota/lock.h"
 #include "rota/log.h"
+#include "rota/loop.h"
 #include "rota/net.h"
 #include "rota/process.h"
 #include "rota/run.h"

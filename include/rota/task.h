@@ -26,12 +26,19 @@
 /* What a task runs: a result >= 0, or a negative errno. */
 typedef int rota_fn(void *arg);
 
+typedef struct rota_loop rota_loop; /* rota/loop.h */
+
 typedef struct rota_task_options {
     const char *name;  /* for reports; copied never: a literal. NULL: "task" */
     const char *site;  /* where it was spawned; set by the macros */
     size_t stack_size; /* bytes; 0: the default, 256 KiB */
     bool eager;        /* run at once until it first suspends or ends (64
                           deep in one another; then as any other) */
+
+    /* Where it runs, all its life; NULL: on the loop that spawns it. On
+     * another loop it begins when that one comes to it (not eagerly), and its
+     * handle is good here. */
+    rota_loop *loop;
 } rota_task_options;
 
 /*

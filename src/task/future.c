@@ -86,8 +86,8 @@ int future_finish(struct rota_future *f, enum rota_state state, int rc)
 {
     if (f->state != ROTA_PENDING)
         return -EALREADY;
-    f->state = state;
     f->rc = rc;
+    __atomic_store_n(&f->state, state, __ATOMIC_RELEASE);
     struct list *link;
     while ((link = list_pop(&f->watches)) != NULL) {
         struct watch *w = container_of(link, struct watch, link);
@@ -97,9 +97,15 @@ int future_finish(struct rota_future *f, enum rota_state state, int rc)
     return 0;
 }
 
+/* A task's outcome may be read by other threads too, once it is there. */
+static void look(struct rota_future *f)
+{
+    __atomic_store_n(&f->observed, true, __ATOMIC_RELAXED);
+}
+
 int future_flat(struct rota_future *f)
 {
-    f->observed = true;
+    look(f);
     return f->state == ROTA_CANCELLED ? -ROTA_ECHILD : f->rc;
 }
 
@@ -174,14 +180,14 @@ int rota_future_cancel(rota_future *f)
 
 bool rota_future_done(const rota_future *f)
 {
-    return f->state != ROTA_PENDING;
+    return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) != ROTA_PENDING;
 }
 
 int rota_future_outcome(rota_future *f, rota_outcome *out)
 {
-    if (f->state == ROTA_PENDING)
+    if (!rota_future_done(f))
         return -EINPROGRESS;
-    f->observed = true;
+    look(f);
     if (out)
         *out = (rota_outcome){ f->rc, f->state, f->value, f->err };
     return 0;

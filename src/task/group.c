@@ -157,7 +157,7 @@ static int spawn(struct group *g, const struct task_spec *spec, rota_task **out)
     else if (out)
         *out = t;
     else
-        rota_task_unref(t);
+        task_drop(t);
     return t ? 0 : -ENOMEM;
 }
 

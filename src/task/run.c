@@ -25,12 +25,9 @@ static const char *current_name(void)
     return t ? t->name : NULL;
 }
 
-int runtime_init(struct runtime *rt, const rota_run_options *options,
-                 const struct sim_setup *simulated)
+int runtime_init(struct runtime *rt, const struct sim_setup *simulated)
 {
     misuse_task_name = current_name;
-    *rt = (struct runtime){ .options =
-                                options ? *options : (rota_run_options){ 0 } };
     int rc = fork_watch();
     if (rc == 0)
         rc = debug_open(rt);
@@ -54,6 +51,7 @@ int runtime_init(struct runtime *rt, const rota_run_options *options,
 void runtime_fini(struct runtime *rt)
 {
     runtime_call_enders(rt, false);
+    loops_close(rt);
     debug_close(rt);
     root_remove(rt);
     loop_fini(&rt->loop);
@@ -101,6 +99,7 @@ static int run_main(struct runtime *rt, rota_fn *fn, void *arg)
     rt->main->done.observed = true;
     runtime_drain(rt);
     rota_task_unref(rt->main);
+    rt->main = NULL;
     return rc < 0 ? rc : rt->verdict < 0 ? rt->verdict : rc;
 }
 
@@ -111,19 +110,19 @@ int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
         return -ESTALE;
     if (coro_thread())
         return -EBUSY;
-    struct runtime *rt = aligned_alloc(_Alignof(struct runtime), sizeof *rt);
+    struct runtime *rt = runtime_new(options);
     if (!rt)
         return -ENOMEM;
-    int rc = runtime_init(rt, options, simulated);
+    int rc = runtime_init(rt, simulated);
     if (rc < 0) {
-        free(rt);
+        runtime_unref(rt);
         return rc;
     }
     rc = run_main(rt, fn, arg);
     bool interrupted = sigint_give_back(rt);
     runtime_fini(rt);
     if (!rt->leaky)
-        free(rt);
+        runtime_unref(rt);
     if (interrupted)
         raise(SIGINT);
     return rc;

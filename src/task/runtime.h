@@ -8,6 +8,8 @@
 #include "rota/debug.h"
 #include "rota/run.h"
 #include "task/group.h"
+#include "task/guest.h"
+#include "task/loops.h"
 #include "task/sigint.h"
 
 struct debug;
@@ -19,7 +21,7 @@ struct runtime {
     struct group background;
     struct rota_task *main;
     struct pool *pools[2]; /* by enum pool_kind; made at first use */
-    size_t tasks;          /* alive */
+    size_t tasks;          /* alive; set by runtime_count */
     struct list all;       /* they themselves, oldest first */
     unsigned eager;        /* eager starts that are inside one another */
     size_t claims;         /* waits that other threads may end */
@@ -32,6 +34,9 @@ struct runtime {
     int verdict;        /* 0, -EDEADLK, -ETIMEDOUT: what rota_run returns */
     struct list enders; /* struct runtime_ender */
     struct sigint sigint;
+
+    struct outside outside; /* what other threads have to do with it */
+    struct guests guests;
 
     /* For whoever looks inside. */
     struct runtime *next; /* in the list of all */
@@ -55,6 +60,12 @@ struct runtime_ender {
     void (*fn)(struct runtime_ender *e, bool forked);
 };
 
+/* Other loops look at how many tasks there are, to balance them. */
+static inline void runtime_count(struct runtime *rt, int change)
+{
+    __atomic_store_n(&rt->tasks, rt->tasks + (size_t)change, __ATOMIC_RELAXED);
+}
+
 /* rota_run; with a setup, in the world it describes. */
 int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
                 const struct sim_setup *simulated);
@@ -64,8 +75,7 @@ struct runtime *runtime_current(void) ROTA_INTERNAL(runtime_current);
 
 /* Makes `rt` this thread's runtime, without a main task; and back. A setup
  * makes the world simulated. */
-int runtime_init(struct runtime *rt, const rota_run_options *options,
-                 const struct sim_setup *simulated);
+int runtime_init(struct runtime *rt, const struct sim_setup *simulated);
 void runtime_fini(struct runtime *rt);
 
 void runtime_at_end(struct runtime *rt, struct runtime_ender *e);

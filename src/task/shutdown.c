@@ -73,22 +73,23 @@ static void abandon(struct runtime *rt)
         list_push(&abandoned, link);
     }
     pthread_mutex_unlock(&abandoned_lock);
-    rt->tasks = 0;
+    runtime_count(rt, -(int)rt->tasks);
     rt->hopeless = false;
     rt->leaky = true;
 }
 
-static bool has_accepted(struct loop *l)
+/* Is a task left, or once callbacks are refused, one of those? */
+static bool has_work(struct runtime *rt)
 {
-    return loop_has_ready(l) || !inbox_empty(&l->inbox);
+    if (rt->tasks == 0)
+        inbox_run(&rt->loop.inbox); /* a turn would wait for something */
+    return rt->tasks > 0 || (rt->ending && loop_has_ready(&rt->loop));
 }
 
-/* Runs the loop until no task is left, and once callbacks are refused, none
- * of those either. */
 static void drain(struct drain *d)
 {
     struct runtime *rt = d->rt;
-    while (rt->tasks > 0 || (rt->ending && has_accepted(&rt->loop))) {
+    while (has_work(rt)) {
         keep_armed(d);
         loop_turn(&rt->loop);
         if (rt->hopeless)

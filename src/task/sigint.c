@@ -47,7 +47,7 @@ static void interrupted(struct post *p)
 {
     struct sigint *s = container_of(p, struct sigint, post);
     struct runtime *rt = container_of(s, struct runtime, sigint);
-    s->hit = rota_task_cancel(rt->main, "SIGINT") == 1;
+    s->hit = rt->main && rota_task_cancel(rt->main, "SIGINT") == 1;
 }
 
 void sigint_take(struct runtime *rt)

@@ -12,6 +12,7 @@
 #include "base/misuse.h"
 #include "rota/log.h"
 #include "task/debug.h"
+#include "task/guest.h"
 #include "task/runtime.h"
 
 enum {
@@ -44,12 +45,15 @@ static void bury(void *arg)
     struct runtime *rt = t->runtime;
     struct stack *stack = t->co.coro.stack;
     coro_fini(&t->co.coro);
-    stack_put(&rt->loop.stacks, stack);
+    if (t->guest)
+        guest_stack_put(rt, stack);
+    else
+        stack_put(&rt->loop.stacks, stack);
     list_remove(&t->in_runtime);
-    rt->tasks--;
+    runtime_count(rt, -1);
     if (rt->debug && t->done.refs > 1)
         debug_keep(t);
-    rota_task_unref(t);
+    task_drop(t);
 }
 
 /* A scope left open stood on a frame that is gone: nothing can be mended. */
@@ -114,32 +118,6 @@ static void entry(void *arg)
     end(t, t->fn(t->arg));
 }
 
-static struct rota_task *make(struct runtime *rt, struct group *g,
-                              size_t stack_size)
-{
-    /* Cleared after the next call, not at once: gcc would make a calloc of it,
-     * which does not take from malloc's per-thread cache. */
-    struct rota_task *t = malloc(sizeof *t);
-    struct stack *stack = t ? stack_get(&rt->loop.stacks, stack_size) : NULL;
-    if (!stack) {
-        free(t);
-        return NULL;
-    }
-    *t = (struct rota_task){ .co.coro.stack = stack, .runtime = rt };
-    future_init(&t->done, rt, t);
-    list_init(&t->held);
-    t->done.refs = 2; /* the caller's and the runtime's */
-    scope_open(&t->root, &g->scope, t, 0);
-    t->scope = &t->root;
-    t->group = g;
-    list_push(&g->members, &t->in_group);
-    g->live++;
-    list_push(&rt->all, &t->in_runtime);
-    rt->tasks++;
-    t->co.id = ++rt->loop.made;
-    return t;
-}
-
 static void start(struct rota_task *t, bool eager)
 {
     struct runtime *rt = t->runtime;
@@ -152,48 +130,86 @@ static void start(struct rota_task *t, bool eager)
     rt->eager--;
 }
 
-/* The stack for a task with `size` bytes of arguments on it. */
-static size_t stack_for(const rota_task_options *o, size_t size)
+size_t task_stack_size(const struct task_spec *spec)
 {
-    if (size <= COPY_MOST)
-        return o->stack_size;
-    size_t least = o->stack_size ? o->stack_size : STACK_DEFAULT;
-    return size > SIZE_MAX - least ? SIZE_MAX : least + size;
+    size_t least = spec->options ? spec->options->stack_size : 0;
+    if (spec->size <= COPY_MOST)
+        return least;
+    if (least == 0)
+        least = STACK_DEFAULT;
+    return spec->size > SIZE_MAX - least ? SIZE_MAX : least + spec->size;
+}
+
+void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
+                 const struct task_spec *spec)
+{
+    static const rota_task_options defaults;
+    const rota_task_options *o = spec->options ? spec->options : &defaults;
+    *t = (struct rota_task){ .co.coro.stack = stack, .runtime = rt };
+    future_init(&t->done, rt, t);
+    t->done.refs = 2; /* the caller's and the runtime's */
+    list_init(&t->held);
+    t->far.post.run = far_asked;
+    t->fn = spec->fn;
+    t->name = t->co.coro.name = o->name ? o->name : spec->name;
+    t->site = t->co.coro.site = o->site ? o->site : spec->site;
+    coro_init(&t->co.coro, stack, entry, t, spec->size, &t->arg);
+    if (spec->size)
+        memcpy(t->arg, spec->arg, spec->size);
+    else
+        t->arg = spec->arg;
+}
+
+void task_admit(struct rota_task *t, struct group *g)
+{
+    struct runtime *rt = t->runtime;
+    scope_open(&t->root, &g->scope, t, 0);
+    t->scope = &t->root;
+    t->group = g;
+    list_push(&g->members, &t->in_group);
+    g->live++;
+    list_push(&rt->all, &t->in_runtime);
+    runtime_count(rt, 1);
+    rt->outside.records++;
+    t->co.id = ++rt->loop.made;
 }
 
 struct rota_task *task_new(struct runtime *rt, struct group *g,
                            const struct task_spec *spec)
 {
-    static const rota_task_options defaults;
-    const rota_task_options *o = spec->options ? spec->options : &defaults;
-    struct rota_task *t = make(rt, g, stack_for(o, spec->size));
-    if (!t)
+    /* Cleared after the next call, not at once: gcc would make a calloc of it,
+     * which does not take from malloc's per-thread cache. */
+    struct rota_task *t = malloc(sizeof *t);
+    struct stack *stack =
+        t ? stack_get(&rt->loop.stacks, task_stack_size(spec)) : NULL;
+    if (!stack) {
+        free(t);
         return NULL;
-    t->fn = spec->fn;
-    t->name = t->co.coro.name = o->name ? o->name : spec->name;
-    t->site = t->co.coro.site = o->site ? o->site : spec->site;
-    coro_init(&t->co.coro, t->co.coro.stack, entry, t, spec->size, &t->arg);
-    if (spec->size)
-        memcpy(t->arg, spec->arg, spec->size);
-    else
-        t->arg = spec->arg;
-    start(t, o->eager);
+    }
+    task_set_up(t, rt, stack, spec);
+    task_admit(t, g);
+    start(t, spec->options && spec->options->eager);
     return t;
 }
 
 void task_free(struct rota_task *t)
 {
+    struct runtime *rt = t->runtime;
     if (t->kept)
         debug_forget(t);
     future_fini(&t->done);
     if (t->named)
         free((char *)t->name);
     free(t);
+    loops_record_gone(rt);
 }
 
 static rota_task *spawn(const struct task_spec *spec)
 {
     struct runtime *rt = runtime_current();
+    rota_loop *on = spec->options ? spec->options->loop : NULL;
+    if (rt && on)
+        return loops_spawn(rt, on, spec);
     if (rt)
         return task_new(rt, &rt->background, spec);
     misuse(-EPERM, "a task spawned outside of a running loop");
@@ -222,10 +238,21 @@ rota_task *rota_task_ref(rota_task *t)
     return t;
 }
 
+void task_drop(struct rota_task *t)
+{
+    /* A request still on its way to the task frees it when it comes. */
+    if (--t->done.refs == 0 && atomic_load(&t->far.asked) == 0)
+        task_free(t);
+}
+
 void rota_task_unref(rota_task *t)
 {
-    if (t && --t->done.refs == 0)
-        task_free(t);
+    if (!t)
+        return;
+    if (far_is(t))
+        far_unref(t);
+    else
+        task_drop(t);
 }
 
 /* True when a group that `t` opened, and must end first, holds `me`. */
@@ -239,6 +266,8 @@ static bool hosts(const struct rota_task *t, const struct rota_task *me)
 bool task_waits_for(struct rota_task *t, struct rota_task *me)
 {
     for (int i = 0; t && i < AWAIT_CHAIN_MOST; i++) {
+        if (t->runtime != me->runtime)
+            return false; /* what it does is not for us to look at */
         if (hosts(t, me))
             return true;
         t = t->awaits;
@@ -250,7 +279,8 @@ bool task_waits_for(struct rota_task *t, struct rota_task *me)
 static int park_on(struct rota_task *t, struct rota_task *me, bool shielded)
 {
     me->awaits = t;
-    int rc = future_park(&t->done, me, shielded);
+    int rc = t->runtime == me->runtime ? future_park(&t->done, me, shielded)
+                                       : far_park(t, me, shielded);
     me->awaits = NULL;
     return rc;
 }
@@ -265,12 +295,14 @@ int rota_join(rota_task *t, rota_outcome *out)
         return -ENOMEM;
     if (task_waits_for(t, me))
         return -EDEADLK;
-    rota_task_ref(t); /* another may await it, and drop it before we run */
-    rc = t->done.state != ROTA_PENDING ? wait_done(me, 0)
-                                       : park_on(t, me, false);
+    bool mine = t->runtime == me->runtime;
+    if (mine) /* another may await it, and drop it before we run */
+        rota_task_ref(t);
+    rc = rota_task_done(t) ? wait_done(me, 0) : park_on(t, me, false);
     if (rc == 0)
         rota_future_outcome(&t->done, out);
-    rota_task_unref(t);
+    if (mine)
+        task_drop(t);
     return rc;
 }
 
@@ -286,9 +318,8 @@ static struct awaited see_through(rota_task *t, struct rota_task *me)
 {
     struct awaited a = { .mine = wait_begin(&me) };
     if (a.mine == 0)
-        a.mine = t->done.state != ROTA_PENDING ? wait_done(me, 0)
-                                               : park_on(t, me, false);
-    a.cut = t->done.state == ROTA_PENDING;
+        a.mine = rota_task_done(t) ? wait_done(me, 0) : park_on(t, me, false);
+    a.cut = !rota_task_done(t);
     if (a.cut) {
         rota_task_cancel(t, rota_cancel_reason());
         park_on(t, me, true);
@@ -338,6 +369,8 @@ int rota_wait_for(rota_task *t, rota_dur timeout)
 
 int rota_task_cancel(rota_task *t, const char *reason)
 {
+    if (far_is(t))
+        return far_cancel(t, reason);
     if (t->done.state != ROTA_PENDING)
         return 0;
     t->cancels++;
@@ -366,7 +399,7 @@ rota_task *rota_current_task(void)
 
 bool rota_task_done(const rota_task *t)
 {
-    return t->done.state != ROTA_PENDING;
+    return rota_future_done(&t->done);
 }
 
 const char *rota_task_name(const rota_task *t)

@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 #include "rota/export.h"
 #include "rota/task.h"
+#include "task/far.h"
 #include "task/future.h"
 #include "task/scope.h"
 
@@ -133,6 +134,9 @@ struct rota_task {
     struct rota_future done;
     int failed; /* the code that done.err belongs to */
     bool kept;  /* over, and in its runtime's ledger */
+    bool guest; /* its stack is of the loop's guests */
+
+    struct far far; /* what other threads ask of it */
 
     const char *name;
     const char *site;
@@ -172,6 +176,19 @@ struct task_spec {
  * returned is the caller's. */
 struct rota_task *task_new(struct runtime *rt, struct group *g,
                            const struct task_spec *spec);
+
+/* The stack such a task needs, in bytes; 0: the default. */
+size_t task_stack_size(const struct task_spec *spec);
+
+/* Fills the record of a task, but for its place among others; any thread. */
+void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
+                 const struct task_spec *spec);
+
+/* Gives it its place; its loop's thread. */
+void task_admit(struct rota_task *t, struct group *g);
+
+/* rota_task_unref on its loop's thread. */
+void task_drop(struct rota_task *t);
 
 /* Would waiting for `t` be waiting for me? */
 bool task_waits_for(struct rota_task *t, struct rota_task *me);
