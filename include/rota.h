@@ -6,7 +6,9 @@
 #define ROTA_H
 
 #include "rota/arena.h"
+#include "rota/barrier.h"
 #include "rota/chan.h"
+#include "rota/cond.h"
 #include "rota/debug.h"
 #include "rota/error.h"
 #include "rota/event.h"
@@ -19,9 +21,11 @@
 #include "rota/log.h"
 #include "rota/loop.h"
 #include "rota/net.h"
+#include "rota/once.h"
 #include "rota/process.h"
 #include "rota/run.h"
 #include "rota/scope.h"
+#include "rota/semaphore.h"
 #include "rota/shared.h"
 #include "rota/signal.h"
 #include "rota/sim.h"
@@ -31,5 +35,6 @@
 #include "rota/thread.h"
 #include "rota/time.h"
 #include "rota/wait.h"
+#include "rota/wait_group.h"
 
 #endif

@@ -78,7 +78,8 @@ int rota_lock_fini(rota_lock *lock)
     struct lock *l = lock_of(lock);
     if (l->owner)
         return misuse(-EBUSY, "a lock destroyed while it is held");
-    return waiters_fini(&l->waiters, what);
+    return waiters_fini(waiters_empty(&l->outside) ? &l->waiters : &l->outside,
+                        what);
 }
 
 int rota_lock_acquire(rota_lock *lock)
