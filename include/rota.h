@@ -24,6 +24,7 @@
 #include "rota/net.h"
 #include "rota/once.h"
 #include "rota/process.h"
+#include "rota/queue.h"
 #include "rota/run.h"
 #include "rota/rwlock.h"
 #include "rota/scope.h"

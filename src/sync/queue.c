@@ -1,0 +1,265 @@
+/*
+ * Queues. Two things always hold: while a task waits to get, the queue is
+ * empty; while one waits to put, it is full. So an item that comes goes to the
+ * getter that waits first, and a get lets the first putter's item in, in the
+ * same step: neither can be overtaken.
+ */
+#include "rota/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sync/items.h"
+#include "sync/waiters.h"
+
+#undef rota_queue_get
+#undef rota_queue_try_get
+
+struct rota_queue {
+    struct waiters getters;
+    struct waiters putters;
+    struct waiters joiners;
+    struct items items;
+    size_t most; /* items; SIZE_MAX: any number */
+    size_t unfinished;
+    bool shut;
+    unsigned refs;
+    rota_cb *dtor;
+};
+
+struct getter {
+    struct clause clause;
+    void *item;
+};
+
+struct putter {
+    struct clause clause;
+    void *item;
+    int64_t priority;
+};
+
+static const char what[] = "queue";
+
+static const struct wait_kind get_wait = { "queue get", NULL, NULL };
+static const struct wait_kind put_wait = { "queue put", NULL, NULL };
+static const struct wait_kind join_wait = { "queue join", NULL, NULL };
+
+/* All share one thread; the getters' is looked at. */
+static int begin(rota_queue *q, struct rota_task **me)
+{
+    return waiters_begin(&q->getters, what, me);
+}
+
+static int here(rota_queue *q)
+{
+    return waiters_here(&q->getters, what);
+}
+
+static int wait(struct rota_task *me, struct waiters *w, struct clause *c,
+                const struct wait_kind *kind, rota_queue *q)
+{
+    clause_init(c, kind, q);
+    waiters_push(w, c);
+    return wait_park(me, c, 1);
+}
+
+static void finished(rota_queue *q, size_t n)
+{
+    q->unfinished -= n;
+    if (q->unfinished == 0)
+        waiters_fire_all(&q->joiners, 0);
+}
+
+/* Puts an item in, if that needs no wait: 0, or why not. */
+static int put(rota_queue *q, void *item, int64_t priority)
+{
+    if (q->shut)
+        return -EPIPE;
+    if (q->items.count >= q->most)
+        return -EAGAIN;
+    if (!waiters_empty(&q->getters)) {
+        struct clause *c = waiters_first(&q->getters);
+        container_of(c, struct getter, clause)->item = item;
+        clause_fire(c, 0);
+    } else {
+        if (items_reserve(&q->items) < 0)
+            return -ENOMEM;
+        items_put(&q->items, item, priority);
+    }
+    q->unfinished++;
+    return 0;
+}
+
+/* Takes an item out, if there is one; whoever waits to put has its room. */
+static int get(rota_queue *q, void **item)
+{
+    if (q->items.count == 0)
+        return q->shut ? -EPIPE : -EAGAIN;
+    *item = items_get(&q->items);
+    if (waiters_empty(&q->putters))
+        return 0;
+    struct clause *c = waiters_first(&q->putters);
+    struct putter *p = container_of(c, struct putter, clause);
+    items_put(&q->items, p->item, p->priority);
+    q->unfinished++;
+    clause_fire(c, 0);
+    return 0;
+}
+
+/* Frees what is in the queue. */
+static void drop(rota_queue *q)
+{
+    size_t n = q->items.count;
+    while (q->items.count > 0) {
+        void *item = items_get(&q->items);
+        if (q->dtor)
+            q->dtor(item);
+    }
+    finished(q, n);
+}
+
+rota_queue *rota_queue_new(enum rota_queue_kind kind, size_t most,
+                           rota_cb *dtor)
+{
+    rota_queue *q = malloc(sizeof *q);
+    if (q)
+        *q = (rota_queue){ .items.kind = kind,
+                           .most = most ? most : SIZE_MAX,
+                           .refs = 1,
+                           .dtor = dtor };
+    return q;
+}
+
+rota_queue *rota_queue_ref(rota_queue *q)
+{
+    q->refs++;
+    return q;
+}
+
+void rota_queue_unref(rota_queue *q)
+{
+    if (!q || here(q) < 0)
+        return;
+    if (q->refs == 1 && rota_queue_waiters(q) > 0) {
+        misuse(-EBUSY, "a queue destroyed with tasks waiting for it");
+        return;
+    }
+    if (--q->refs > 0)
+        return;
+    drop(q);
+    items_fini(&q->items);
+    free(q);
+}
+
+int rota_queue_put_priority(rota_queue *q, void *item, int64_t priority)
+{
+    struct rota_task *me;
+    int rc = begin(q, &me);
+    if (rc < 0)
+        return rc;
+    rc = put(q, item, priority);
+    if (rc != -EAGAIN)
+        return wait_done(me, rc);
+    struct putter p = { .item = item, .priority = priority };
+    return wait(me, &q->putters, &p.clause, &put_wait, q);
+}
+
+int rota_queue_put(rota_queue *q, void *item)
+{
+    return rota_queue_put_priority(q, item, 0);
+}
+
+int rota_queue_try_put_priority(rota_queue *q, void *item, int64_t priority)
+{
+    int rc = here(q);
+    return rc < 0 ? rc : put(q, item, priority);
+}
+
+int rota_queue_try_put(rota_queue *q, void *item)
+{
+    return rota_queue_try_put_priority(q, item, 0);
+}
+
+/* The caller's pointer may be of any type: it is copied, not cast. */
+static int hand_out(int rc, void *item, void *at)
+{
+    if (rc == 0)
+        memcpy(at, &item, sizeof item);
+    return rc;
+}
+
+int rota_queue_get(rota_queue *q, void *at)
+{
+    struct rota_task *me;
+    void *item = NULL;
+    int rc = begin(q, &me);
+    if (rc < 0)
+        return rc;
+    rc = get(q, &item);
+    if (rc != -EAGAIN)
+        return hand_out(wait_done(me, rc), item, at);
+    struct getter g = { .item = NULL };
+    rc = wait(me, &q->getters, &g.clause, &get_wait, q);
+    return hand_out(rc, g.item, at);
+}
+
+int rota_queue_try_get(rota_queue *q, void *at)
+{
+    void *item = NULL;
+    int rc = here(q);
+    if (rc == 0)
+        rc = get(q, &item);
+    return hand_out(rc, item, at);
+}
+
+int rota_queue_task_done(rota_queue *q)
+{
+    int rc = here(q);
+    if (rc < 0)
+        return rc;
+    if (q->unfinished == 0)
+        return -EINVAL;
+    finished(q, 1);
+    return 0;
+}
+
+int rota_queue_join(rota_queue *q)
+{
+    struct rota_task *me;
+    int rc = begin(q, &me);
+    if (rc < 0)
+        return rc;
+    if (q->unfinished == 0)
+        return wait_done(me, 0);
+    struct clause c;
+    return wait(me, &q->joiners, &c, &join_wait, q);
+}
+
+int rota_queue_shutdown(rota_queue *q, enum rota_queue_shutdown how)
+{
+    int rc = here(q);
+    if (rc < 0)
+        return rc;
+    q->shut = true;
+    waiters_fire_all(&q->getters, -EPIPE);
+    waiters_fire_all(&q->putters, -EPIPE);
+    if (how == ROTA_QUEUE_DROP)
+        drop(q);
+    return 0;
+}
+
+size_t rota_queue_size(const rota_queue *q)
+{
+    return q->items.count;
+}
+
+size_t rota_queue_unfinished(const rota_queue *q)
+{
+    return q->unfinished;
+}
+
+size_t rota_queue_waiters(const rota_queue *q)
+{
+    return waiters_count(&q->getters) + waiters_count(&q->putters) +
+           waiters_count(&q->joiners);
+}
