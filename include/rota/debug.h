@@ -41,6 +41,14 @@ ROTA_API int rota_dump(int fd);
  * handled. */
 ROTA_API int rota_dump_on_signal(int number);
 
+/*
+ * Looks for tasks of this process that wait for each other for ever, though
+ * others go on: each cycle is logged. How many there are; -EAGAIN: tasks come
+ * and go too fast; -ENOMEM. Debug mode does it every 10 seconds. From any
+ * thread. Suspends: no.
+ */
+ROTA_API int rota_report_deadlocks(void);
+
 /* Where `rota ps`, gdb's script and others begin to read a process that runs
  * or a core file: offsets of all that is needed are in it. */
 ROTA_API extern struct layout_root rota_debug_root;

@@ -14,6 +14,7 @@ typedef struct rota_run_options {
     unsigned threads;     /* most threads for blocking work; 0: 256 */
     unsigned cpu_threads; /* threads for CPU work; 0: as many as cores */
     bool debug;           /* debug mode, as ROTA_DEBUG=1: see rota/debug.h */
+    rota_dur slow_step;   /* there: what is told of; 0: 100 ms */
 
     /* How long the end may take, in nanoseconds. Tasks that live longer are
      * abandoned; 0: they are waited for, however long it takes. Then threads

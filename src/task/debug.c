@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rota/error.h"
+#include "rota/log.h"
 #include "task/ledger.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
+static const rota_dur slow_step = 100 * 1000000LL;
 static pthread_mutex_t ended_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool wanted(const struct runtime *rt)
@@ -30,12 +33,27 @@ int debug_open(struct runtime *rt)
     if (!rt->debug)
         return -ENOMEM;
     list_init(&rt->debug->ended);
+    rt->debug->slow_step =
+        rt->options.slow_step > 0 ? rt->options.slow_step : slow_step;
     ledger_fds_begin(rt->debug);
     return 0;
 }
 
+void debug_start(struct runtime *rt)
+{
+    if (!rt->debug)
+        return;
+    int rc = watchdog_start();
+    rt->debug->watching = rc == 0;
+    if (rc < 0)
+        rota_log(ROTA_LOG_WARNING, "debug mode without a watchdog: %s",
+                 rota_strerror(rc));
+}
+
 void debug_close(struct runtime *rt)
 {
+    if (rt->debug && rt->debug->watching)
+        watchdog_stop();
     pthread_mutex_lock(&ended_lock);
     ledger_take(rt, &rt->ledger);
     if (rt->debug) {

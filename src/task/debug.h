@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/list.h"
+#include "task/watchdog.h"
 
 struct runtime;
 struct rota_task;
@@ -16,11 +17,17 @@ struct debug {
     struct list ended; /* tasks that are over, with handles held */
     int *fds;          /* open when the loop began */
     size_t fd_count;
+    rota_dur slow_step; /* what is too long */
+    bool watching;      /* the watchdog counts it */
+    struct watched watched;
 };
 
 /* Before the runtime's loop begins: sets rt->debug up when it is wanted. 0 or
  * -ENOMEM. */
 int debug_open(struct runtime *rt);
+
+/* The loop runs, and can be found (root_add). */
+void debug_start(struct runtime *rt);
 
 /* The tasks are over, the loop still stands: takes and reports the ledger. */
 void debug_close(struct runtime *rt);

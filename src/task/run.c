@@ -45,6 +45,7 @@ int runtime_init(struct runtime *rt, const struct sim_setup *simulated)
     group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
     pthread_sigmask(SIG_BLOCK, NULL, &rt->mask);
     root_add(rt);
+    debug_start(rt);
     return 0;
 }
 
