@@ -1,6 +1,7 @@
 /*
- * Signals as something a task waits for. No code runs in a signal handler:
- * the signals are blocked in the calling thread and read one after the other.
+ * Signals as something a task waits for, or a callback of the loop. No code
+ * runs in a signal handler: the signals are blocked in the calling thread and
+ * read one after the other.
  *
  * rota's own threads block all signals. A thread of the program's own that
  * does not block these would be handed them as before.
@@ -11,6 +12,7 @@
 #include <signal.h>
 
 #include "rota/export.h"
+#include "rota/future.h"
 
 typedef struct rota_signals rota_signals;
 
@@ -39,5 +41,21 @@ ROTA_API int rota_signal_next(rota_signals *signals) ROTA_MUST;
  * Cancel: it is closed all the same.
  */
 ROTA_API void rota_signals_close(rota_signals *signals);
+
+/*
+ * Has fn(arg) called by the loop for each signal `number`, on the loop's own
+ * stack: it must not suspend. Replaces the handler this signal had. 0;
+ * -EINVAL: there is no such signal, or none that can be waited for; -EBUSY: a
+ * handle of this thread collects it; -EPERM: no loop runs in this thread;
+ * -EMFILE. While a handler is set the loop counts as able to go on. It goes
+ * with the loop. Suspends: no.
+ */
+ROTA_API int rota_add_signal_handler(int number, rota_cb *fn,
+                                     void *arg) ROTA_MUST;
+
+/* Removes it: 1, or 0 when there was none. A signal that was sent and not yet
+ * handled acts as it would have without rota; SIGINT again as rota_run has
+ * it. By the thread that set it. Suspends: no. */
+ROTA_API int rota_remove_signal_handler(int number);
 
 #endif

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include "task/runtime.h"
+
 enum { BUCKETS = 64 };
 
 struct io_thread {
@@ -17,6 +19,7 @@ struct io_thread {
     unsigned pipe_writers; /* for whom SIGPIPE is blocked */
     bool sigpipe_was_free; /* neither blocked nor pending before them */
     bool ready;
+    struct runtime_ender ender;
 };
 
 /* A close in progress; on the closing task's stack. */
@@ -27,17 +30,52 @@ struct io_closing {
     struct clause clause;
 };
 
+static sigset_t only_sigpipe(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    return set;
+}
+
+/* Unblocks it, without the one that is pending. */
+static void free_sigpipe(void)
+{
+    sigset_t set = only_sigpipe();
+    struct timespec at_once = { 0 };
+    while (sigtimedwait(&set, NULL, &at_once) < 0 && errno == EINTR)
+        ;
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* What is left are calls of tasks that were abandoned, or, in a child made by
+ * fork, of the parent's. */
+static void forget(struct runtime_ender *e, bool forked)
+{
+    struct io_thread *self = container_of(e, struct io_thread, ender);
+    self->ready = false;
+    if (!forked && self->pipe_writers > 0 && self->sigpipe_was_free)
+        free_sigpipe();
+    self->pipe_writers = 0;
+}
+
+static void io_thread_init(struct io_thread *self)
+{
+    for (int i = 0; i < BUCKETS; i++)
+        list_init(&self->calls[i]);
+    list_init(&self->closings);
+    self->ender.fn = forget;
+    runtime_at_end(runtime_current(), &self->ender);
+    self->ready = true;
+}
+
 /* Not inlined: the address of a thread's own memory must not be kept over a
  * switch. */
 __attribute__((noinline)) static struct io_thread *io_thread(void)
 {
     static _Thread_local struct io_thread self;
-    if (!self.ready) {
-        for (int i = 0; i < BUCKETS; i++)
-            list_init(&self.calls[i]);
-        list_init(&self.closings);
-        self.ready = true;
-    }
+    if (!self.ready)
+        io_thread_init(&self);
     return &self;
 }
 
@@ -150,14 +188,6 @@ int io_close(struct rota_task *t, int fd)
     return op_close(task_loop(t), fd);
 }
 
-static sigset_t only_sigpipe(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGPIPE);
-    return set;
-}
-
 void io_hold_sigpipe(void)
 {
     struct io_thread *io = io_thread();
@@ -175,9 +205,5 @@ void io_release_sigpipe(void)
     struct io_thread *io = io_thread();
     if (--io->pipe_writers > 0 || !io->sigpipe_was_free)
         return;
-    sigset_t set = only_sigpipe();
-    struct timespec at_once = { 0 };
-    while (sigtimedwait(&set, NULL, &at_once) < 0 && errno == EINTR)
-        ;
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    free_sigpipe();
 }

@@ -35,13 +35,20 @@ static bool was_loop;          /* it was its loop, not one of its threads */
 /* The backend of a loop in the child. Its turn must come from a task or a
  * callback that forked and then returned as if nothing had happened. */
 
-static int poll_nothing(struct loop *l, void *state, rota_time until)
+static void panic(struct loop *l, void *state)
 {
-    (void)l, (void)state, (void)until;
+    (void)l, (void)state;
     fputs("rota: panic: a child made by fork went on in its parent's loop; it "
           "must exec, _exit, or call rota_after_fork_child and not return\n",
           stderr);
     abort();
+}
+
+static int poll_nothing(struct loop *l, void *state, rota_time until)
+{
+    (void)until;
+    panic(l, state);
+    return -ESTALE;
 }
 
 static int submit_nothing(struct loop *l, void *state, struct op *op)
@@ -64,6 +71,7 @@ static bool is_busy(void *state)
 
 static const struct backend backend_inherited = {
     .name = "inherited",
+    .fini = panic,
     .submit = submit_nothing,
     .cancel = submit_nothing,
     .forget = forget_nothing,

@@ -63,6 +63,23 @@ TEST("SIG-01: a signal sent while the loop waits is read as its number")
     CHECK_INT(rota_run(waits_for_one, NULL, NULL), 0);
 }
 
+static int takes_real_time(void *arg)
+{
+    (void)arg;
+    rota_signals *s = opened(SIGRTMIN + 2, 0), *other;
+    sigset_t again = set_of(SIGRTMIN + 2, 0);
+    CHECK_INT(rota_signals_open(&again, &other), -EBUSY);
+    CHECK_INT(kill(getpid(), SIGRTMIN + 2), 0);
+    CHECK_INT(rota_signal_next(s), SIGRTMIN + 2);
+    rota_signals_close(s);
+    return 0;
+}
+
+TEST("a set of real-time signals alone is not taken for an empty one")
+{
+    CHECK_INT(rota_run(takes_real_time, NULL, NULL), 0);
+}
+
 static int refuses(void *arg)
 {
     (void)arg;
@@ -128,8 +145,7 @@ static int many(void *arg)
     CHECK_INT(plain, 1);
     CHECK_INT(real_time, 3);
     int rc = 0;
-    ROTA_TIMEOUT(rota_ms(1), rc)
-    {
+    ROTA_TIMEOUT (rota_ms(1), rc) {
         rc = rota_signal_next(s);
     }
     CHECK_INT(rc, -ETIMEDOUT);
