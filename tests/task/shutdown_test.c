@@ -281,7 +281,7 @@ static int compute_once(void *arg)
     (void)arg;
     kill(getpid(), SIGINT);
     CHECK(rota_cancel_reason() == NULL); /* nothing interrupts a step */
-    return rota_sleep(0);
+    return rota_sleep(LONG);
 }
 
 /* SIG-06, PITFALL 60 */
