@@ -167,10 +167,21 @@ SANITIZE_INLINE void loop_pause(struct loop *l)
     coro_switch(&l->thread, loop_next(l), NULL);
 }
 
+/* True when nobody else wants to run, and a yield may be none at all. */
+static inline bool loop_is_mine(struct loop *l)
+{
+    if (l->ready.first || l->back)
+        return false;
+    if (inbox_empty(&l->inbox) && loop_may_switch(l))
+        return true;
+    l->slice = 0; /* to the loop, not to myself */
+    return false;
+}
+
 /* Lets all that is ready run before `me`, the running coroutine, goes on. */
 SANITIZE_INLINE void loop_yield(struct loop *l, struct loop_coro *me)
 {
-    if (!l->ready.first && !l->back && loop_may_switch(l)) {
+    if (loop_is_mine(l)) {
         l->budget = LOOP_BUDGET;
         return;
     }
