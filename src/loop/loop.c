@@ -87,8 +87,7 @@ void loop_fini(struct loop *l)
 bool loop_slice_over(struct loop *l)
 {
     bool watching = l->timers.count > 0 || l->backend->busy(l->backend_state);
-    if (!inbox_empty(&l->inbox) ||
-        (watching && rota_now() - l->now > LOOP_SLICE_TIME))
+    if (watching && rota_now() - l->now > LOOP_SLICE_TIME)
         l->slice = 0;
     return l->slice == 0;
 }
