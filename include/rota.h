@@ -9,6 +9,7 @@
 #include "rota/barrier.h"
 #include "rota/chan.h"
 #include "rota/cond.h"
+#include "rota/context.h"
 #include "rota/debug.h"
 #include "rota/error.h"
 #include "rota/event.h"
@@ -37,6 +38,8 @@
 #include "rota/task.h"
 #include "rota/thread.h"
 #include "rota/time.h"
+#include "rota/timer.h"
+#include "rota/token.h"
 #include "rota/wait.h"
 #include "rota/wait_group.h"
 

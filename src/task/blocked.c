@@ -41,7 +41,7 @@ static bool only_lookers(const struct ready_queue *q)
 
 static bool quiet(const struct loop *l)
 {
-    return only_lookers(&l->ready);
+    return only_lookers(&l->ready) && timers_next(&l->timers) > rota_now();
 }
 
 /* Lets others run until a turn of the loop has begun. */

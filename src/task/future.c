@@ -9,6 +9,7 @@
 
 #include "base/misuse.h"
 #include "rota/log.h"
+#include "task/context.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -51,7 +52,14 @@ struct callback {
     unsigned turn; /* run_callbacks' turn it was added in */
     rota_cb *fn;
     void *arg;
+    struct context *context;
 };
+
+static void callback_free(struct callback *cb)
+{
+    context_unref(cb->context);
+    free(cb);
+}
 
 /* Runs on the loop's stack, once the future is done. What a callback takes
  * back does not run; what it adds waits for the next turn. */
@@ -66,7 +74,7 @@ static void run_callbacks(struct ready *r)
         if (cb->turn == turn)
             break; /* added by one of these */
         list_remove(&cb->link);
-        cb->fn(cb->arg);
+        context_call(f->runtime, cb->context, cb->fn, cb->arg);
         free(cb);
     }
     rota_future_unref(f);
@@ -115,7 +123,7 @@ void future_fini(struct rota_future *f)
         report(f);
     struct list *link;
     while ((link = list_pop(&f->callbacks)) != NULL)
-        free(container_of(link, struct callback, link));
+        callback_free(container_of(link, struct callback, link));
     if (f->value && f->dtor)
         f->dtor(f->value);
     free(f->err);
@@ -246,7 +254,9 @@ int rota_future_on_done(rota_future *f, rota_cb *fn, void *arg)
     struct callback *cb = malloc(sizeof *cb);
     if (!cb)
         return -ENOMEM;
-    *cb = (struct callback){ .turn = f->turn, .fn = fn, .arg = arg };
+    *cb = (struct callback){
+        .turn = f->turn, .fn = fn, .arg = arg, .context = context_capture()
+    };
     list_push(&f->callbacks, &cb->link);
     if (f->state != ROTA_PENDING)
         schedule(f);
@@ -261,7 +271,7 @@ int rota_future_off_done(rota_future *f, rota_cb *fn, void *arg)
         if (cb->fn != fn || cb->arg != arg)
             continue;
         list_remove(it);
-        free(cb);
+        callback_free(cb);
         count++;
     }
     return count;

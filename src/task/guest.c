@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "task/context.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -48,6 +49,7 @@ static void destroy(struct rota_task *t)
 {
     coro_fini(&t->co.coro);
     guest_stack_put(t->runtime, t->co.coro.stack);
+    context_unref(t->context);
     free(t);
 }
 

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 
 #include "base/misuse.h"
+#include "task/context.h"
 #include "task/debug.h"
 #include "task/fork.h"
+#include "task/later.h"
 #include "task/root.h"
 #include "task/runtime.h"
 #include "task/task.h"
+#include "task/token.h"
 
 struct runtime *runtime_current(void)
 {
@@ -41,6 +44,7 @@ int runtime_init(struct runtime *rt, const struct sim_setup *simulated)
     }
     rt->loop.stuck = runtime_stuck;
     list_init(&rt->all);
+    list_init(&rt->later);
     list_init(&rt->enders);
     group_open(&rt->background, NULL, ROTA_GROUP_ISOLATE);
     pthread_sigmask(SIG_BLOCK, NULL, &rt->mask);
@@ -52,6 +56,8 @@ int runtime_init(struct runtime *rt, const struct sim_setup *simulated)
 void runtime_fini(struct runtime *rt)
 {
     runtime_call_enders(rt, false);
+    later_close(rt);
+    token_unlink(&rt->links);
     loops_close(rt);
     debug_close(rt);
     root_remove(rt);
@@ -144,12 +150,13 @@ struct soon {
     struct ready ready;
     rota_cb *fn;
     void *arg;
+    struct context *context;
 };
 
 static void run_soon(struct ready *r)
 {
     struct soon *s = container_of(r, struct soon, ready);
-    s->fn(s->arg);
+    context_call(runtime_current(), s->context, s->fn, s->arg);
     free(s);
 }
 
@@ -163,7 +170,7 @@ int rota_call_soon(rota_cb *fn, void *arg)
     struct soon *s = malloc(sizeof *s);
     if (!s)
         return -ENOMEM;
-    *s = (struct soon){ { .run = run_soon }, fn, arg };
+    *s = (struct soon){ { .run = run_soon }, fn, arg, context_capture() };
     loop_ready(&rt->loop, &s->ready);
     return 0;
 }

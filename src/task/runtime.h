@@ -27,6 +27,10 @@ struct runtime {
     size_t claims;         /* waits that other threads may end */
     rota_run_options options;
 
+    struct context *context; /* of the callback that runs; NULL: none */
+    struct list later;       /* rota_call_later's timers */
+    struct link *links;      /* from tokens to functions of this loop */
+
     /* The end. */
     bool ending;        /* all tasks are over, no more callbacks */
     bool hopeless;      /* what is left will not end: it is abandoned */

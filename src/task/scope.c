@@ -13,6 +13,7 @@
 #include "task/runtime.h"
 #include "task/task.h"
 #include "task/thread.h"
+#include "task/token.h"
 
 _Static_assert(sizeof(struct scope) <= sizeof(rota_scope),
                "rota_scope must have room for struct scope");
@@ -81,6 +82,8 @@ void scope_close(struct scope *s)
 {
     if (s->timer.place)
         timer_cancel(&scope_loop(s)->timers, &s->timer);
+    if (s->links)
+        token_unlink(&s->links);
     list_remove(&s->sibling);
     s->open = false;
     s->ended = true;

@@ -22,6 +22,7 @@ struct scope {
     struct list children;   /* scopes directly inside */
     struct list sibling;
     struct timer timer; /* the deadline's */
+    struct link *links; /* from tokens that cancel it */
     rota_time deadline; /* ROTA_FOREVER: none */
     const char *reason; /* of the first cancel */
     bool shield : 1;    /* outer cancellation is hidden */

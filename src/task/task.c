@@ -11,6 +11,7 @@
 
 #include "base/misuse.h"
 #include "rota/log.h"
+#include "task/context.h"
 #include "task/debug.h"
 #include "task/guest.h"
 #include "task/runtime.h"
@@ -90,6 +91,10 @@ void task_settle(struct rota_task *t)
         run_defers(t);
         check_closed(t);
     }
+    if (t->context) {
+        context_unref(t->context);
+        t->context = NULL;
+    }
     lose_held(t);
 }
 
@@ -149,6 +154,7 @@ void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
     future_init(&t->done, rt, t);
     t->done.refs = 2; /* the caller's and the runtime's */
     list_init(&t->held);
+    t->context = context_capture();
     t->far.post.run = far_asked;
     t->fn = spec->fn;
     t->name = t->co.coro.name = o->name ? o->name : spec->name;

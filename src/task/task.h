@@ -24,6 +24,7 @@ struct group;
 struct runtime;
 
 struct clause;
+struct context;
 
 /* Which task could end a wait: data, because other processes read it too. */
 struct wait_holder {
@@ -131,6 +132,7 @@ struct rota_task {
     rota_fn *fn;
     void *arg;
     struct defer *defers; /* newest first */
+    struct context *context; /* of its variables; NULL: empty */
     struct rota_future done;
     int failed; /* the code that done.err belongs to */
     bool kept;  /* over, and in its runtime's ledger */

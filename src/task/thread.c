@@ -20,6 +20,7 @@
 #include "base/misuse.h"
 #include "rota/log.h"
 #include "rota/thread.h"
+#include "task/context.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -43,6 +44,8 @@ struct job {
     enum job_state state; /* under the pool's lock */
     atomic_bool cancelled;
     int rc;
+
+    struct context *context; /* a snapshot of the task's */
 
     struct clause clause; /* the task's wait */
     struct post post;     /* to the loop: it is done, or it asks */
@@ -87,6 +90,12 @@ static struct job *current_job(void)
 {
     struct coro_thread *t = coro_thread();
     return t ? t->worker : NULL;
+}
+
+struct context **thread_context(void)
+{
+    struct job *j = current_job();
+    return j ? &j->context : NULL;
 }
 
 bool thread_is_worker(void)
@@ -419,6 +428,7 @@ int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
         .arg = arg,
         .interrupt = interrupt,
         .post.run = job_posted,
+        .context = context_ref(t->context),
     };
     list_init(&j.link);
     sem_init(&j.answered, 0, 0);
@@ -428,6 +438,7 @@ int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
         rc = serve(&j, t);
     p->runtime->loop.outside--;
     sem_destroy(&j.answered);
+    context_unref(j.context);
     pass_room_on(p);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "rota/task.h"
 #include "rota/time.h"
 
+struct context;
 struct runtime;
 struct pool;
 
@@ -17,6 +18,9 @@ enum pool_kind {
     POOL_BLOCKING,
     POOL_CPU,
 };
+
+/* Where the context of the running job hangs; NULL: not on a pool thread. */
+struct context **thread_context(void);
 
 /* True on a pool thread. A call that suspends is passed to the waiting task
  * there: `if (thread_is_worker()) return thread_ask_task(fn, args);` */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/misuse.h"
+#include "task/context.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -16,12 +17,13 @@ struct call {
     struct post post;
     rota_cb *fn;
     void *arg;
+    struct context *context;
 };
 
 static void run_call(struct post *p)
 {
     struct call *c = container_of(p, struct call, post);
-    c->fn(c->arg);
+    context_call(runtime_current(), c->context, c->fn, c->arg);
     free(c);
 }
 
@@ -30,10 +32,12 @@ int rota_call_soon_threadsafe(rota_loop *loop, rota_cb *fn, void *arg)
     struct call *c = malloc(sizeof *c);
     if (!c)
         return -ENOMEM;
-    *c = (struct call){ { .run = run_call }, fn, arg };
+    *c = (struct call){ { .run = run_call }, fn, arg, context_capture() };
     int rc = loop_try_post(&loops_runtime(loop)->loop, &c->post, POST_CALL);
-    if (rc < 0)
+    if (rc < 0) {
+        context_unref(c->context);
         free(c);
+    }
     return rc;
 }
 
