@@ -81,11 +81,11 @@ static inline void pair_close(struct pair *p)
         CHECK_INT(rota_close(p->peer), 0);
 }
 
-/* Lets every other task run until it has parked; the loop polls meanwhile. */
+/* Lets every other task run until it has parked, and what is on its way
+ * arrive. */
 static inline void settle(void)
 {
-    for (int i = 0; i < 4; i++)
-        CHECK_INT(rota_checkpoint(), 0);
+    CHECK_INT(rota_wait_all_blocked(rota_ms(2)), 0);
 }
 
 static inline int open_files(void)
