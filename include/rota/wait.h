@@ -6,6 +6,8 @@
 #ifndef ROTA_WAIT_H
 #define ROTA_WAIT_H
 
+#include <stddef.h>
+
 #include "rota/future.h"
 #include "rota/time.h"
 

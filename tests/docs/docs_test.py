@@ -26,7 +26,7 @@ FIRST_PROGRAM_MOST = 24  # lines of the README's first program
 LIBRARIES = ["rota-web", "rota-sqlite"]
 FLAGS = ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wno-unused",
          "-Wno-missing-field-initializers"]
-INCLUDES = "#include <poll.h>\n#include <stdio.h>\n" \
+INCLUDES = "#include <poll.h>\n#include <stdio.h>\n#include <unistd.h>\n" \
            "#include <rota/sqlite.h>\n#include <rota/web.h>\n"
 
 
