@@ -7,6 +7,7 @@
 #ifndef ROTA_RWLOCK_H
 #define ROTA_RWLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "rota/error.h"
@@ -51,6 +52,9 @@ ROTA_API int rota_rwlock_release(rota_rwlock *l);
 /* The writer goes on as a reader; nobody writes in between. 0, -ENOMEM (it is
  * the writer still); misuse: -EPERM. Suspends: no. */
 ROTA_API int rota_rwlock_downgrade(rota_rwlock *l);
+
+/* Does somebody read or write? */
+ROTA_API bool rota_rwlock_locked(const rota_rwlock *l);
 
 /* How many tasks wait; counts them. */
 ROTA_API size_t rota_rwlock_waiters(const rota_rwlock *l);

@@ -233,6 +233,12 @@ int rota_rwlock_downgrade(rota_rwlock *lock)
     return 0;
 }
 
+bool rota_rwlock_locked(const rota_rwlock *lock)
+{
+    const struct rwlock *l = (const struct rwlock *)lock;
+    return l->writer || l->readers > 0;
+}
+
 size_t rota_rwlock_waiters(const rota_rwlock *l)
 {
     return waiters_count(&((const struct rwlock *)l)->waiters);

@@ -577,6 +577,7 @@ static int put_elsewhere(void *unused)
     return try_put(1);
 }
 
+/* QUE-28: what crosses threads is a shared channel */
 TASK_TEST("a queue used from a pool thread is misuse")
 {
     make(ROTA_QUEUE_FIFO, 0);
@@ -601,6 +602,26 @@ TASK_TEST("a callback of the loop puts; nothing is an item too")
     CHECK_INT(rota_queue_get(q, &p), 0);
     CHECK(p == NULL);
     rota_queue_unref(q);
+}
+
+static bool others_ran;
+
+static ROTA_ASYNC(run_once)
+{
+    others_ran = true;
+    return 0;
+}
+
+TASK_TEST("puts that never wait let others run in between")
+{
+    make(ROTA_QUEUE_FIFO, 0);
+    rota_task *t = rota_create_task(run_once);
+    for (int i = 0; i < 1000; i++)
+        CHECK_INT(put(i % 100), 0);
+    CHECK(others_ran);
+    CHECK_INT(rota_await(t), 0);
+    rota_queue_unref(q);
+    CHECK_INT(freed, 1000);
 }
 
 static int by_number(const void *a, const void *b)
