@@ -88,7 +88,9 @@ static void close_now(struct http_conn *c)
 void conn_abort(struct http_conn *c)
 {
     struct linger hard = { .l_onoff = 1, .l_linger = 0 };
-    setsockopt(c->recv.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    struct loop *l = c->server->loop;
+    sock_calls(l)->set(l, c->recv.fd, SOL_SOCKET, SO_LINGER, &hard,
+                       sizeof hard);
     close_now(c);
 }
 
@@ -258,7 +260,8 @@ static void all_sent(struct http_conn *c)
     http_server_give_buffer(c->server, &c->sending);
     if (c->task || !c->last || c->phase != CONN_WRITE)
         return;
-    if (shutdown(c->recv.fd, SHUT_WR) < 0 || c->eof) {
+    struct loop *l = c->server->loop;
+    if (sock_calls(l)->shutdown(l, c->recv.fd, SHUT_WR) < 0 || c->eof) {
         close_now(c);
         return;
     }

@@ -194,7 +194,8 @@ rota_str http_peer(struct http_request *r)
     socklen_t len = sizeof a;
     char text[INET6_ADDRSTRLEN] = "";
     char *out = NULL;
-    if (getpeername(r->conn->recv.fd, &a.any, &len) < 0)
+    struct loop *l = r->conn->server->loop;
+    if (sock_calls(l)->name(l, r->conn->recv.fd, true, &a.any, &len) < 0)
         return (rota_str){ NULL, 0 };
     if (a.any.sa_family == AF_INET &&
         inet_ntop(AF_INET, &a.v4.sin_addr, text, sizeof text))

@@ -104,8 +104,8 @@ void http_server_init(struct http_server *s, int fd,
         .retry.fire = retry,
         .end.fire = drain_over,
     };
-    int on = 1; /* inherited by what is accepted; refused by Unix sockets */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* Inherited by what is accepted; refused by Unix sockets. */
+    sock_set_int(s->loop, fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (s->options.connections == 0)
         s->options.connections = connections_possible();
     list_init(&s->connections);
@@ -116,9 +116,9 @@ void http_server_init(struct http_server *s, int fd,
  * they are connected. */
 static void accept_rest(struct http_server *s)
 {
+    const struct sock_calls *calls = sock_calls(s->loop);
     int fd;
-    while ((fd = accept4(s->accept.fd, NULL, NULL,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+    while ((fd = calls->accept(s->loop, s->accept.fd, NULL, NULL)) >= 0)
         rota_ignore(conn_new(s, fd));
 }
 
@@ -138,7 +138,8 @@ void http_server_drain(struct http_server *s)
     }
     stop_listening(s);
     accept_rest(s);
-    shutdown(s->accept.fd, SHUT_RD); /* who comes now is refused, not kept */
+    /* Who comes now is refused, not kept. */
+    sock_calls(s->loop)->shutdown(s->loop, s->accept.fd, SHUT_RD);
     rota_ignore(timer_arm(&s->loop->timers, &s->end,
                           s->loop->now + s->options.drain_timeout));
     list_each_safe (it, &s->connections)

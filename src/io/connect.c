@@ -2,11 +2,11 @@
  * Listening, accepting and connecting, on plain descriptors.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 
 #include "io/net.h"
 #include "io/wait.h"
+#include "loop/sock.h"
 #include "rota/task.h"
 #include "rota/time.h"
 
@@ -30,28 +30,17 @@ int rota_listen_unix(const char *path, const rota_listen_options *options)
     return told(net_listen_unix(path, options, err, sizeof err), err);
 }
 
-static int try_accept(int fd, struct sockaddr *addr, socklen_t *len)
+static int try_accept(struct loop *l, int fd, struct sockaddr *addr,
+                      socklen_t *len)
 {
     socklen_t room = len ? *len : 0;
     int rc;
     do {
         if (len)
             *len = room;
-        rc = accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    } while (rc < 0 && op_is_of_connection(-errno));
-    return rc < 0 ? -errno : rc;
-}
-
-/* Between the word that one is there and taking it, another process may have
- * taken it: an accept that blocks would stop the loop. */
-static int make_nonblocking(int fd)
-{
-    int mode = fcntl(fd, F_GETFL);
-    if (mode < 0)
-        return -errno;
-    if (!(mode & O_NONBLOCK) && fcntl(fd, F_SETFL, mode | O_NONBLOCK) < 0)
-        return -errno;
-    return 0;
+        rc = sock_calls(l)->accept(l, fd, addr, len);
+    } while (rc < 0 && op_is_of_connection(rc));
+    return rc;
 }
 
 int rota_accept(int fd, struct sockaddr *addr, socklen_t *len)
@@ -60,13 +49,16 @@ int rota_accept(int fd, struct sockaddr *addr, socklen_t *len)
     int rc = io_begin(&c, fd);
     if (rc < 0)
         return rc;
-    rc = make_nonblocking(fd);
-    if (rc == 0)
-        rc = try_accept(fd, addr, len);
+    struct loop *l = task_loop(c.task);
+    /* Between the word that one is there and taking it, another process may
+     * have taken it: an accept that blocks would stop the loop. */
+    rc = sock_calls(l)->unblock(l, fd);
+    if (rc >= 0)
+        rc = try_accept(l, fd, addr, len);
     while (rc == -EAGAIN) {
         rc = io_await_events(&c, POLLIN);
         if (rc >= 0)
-            rc = try_accept(fd, addr, len);
+            rc = try_accept(l, fd, addr, len);
     }
     return io_end(&c, rc);
 }

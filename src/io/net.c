@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "loop/loop.h"
 #include "rota/log.h"
 
 enum { PRIVILEGED = 1024 };
@@ -20,6 +21,8 @@ enum { PRIVILEGED = 1024 };
 /* net.core.somaxconn caps every backlog, silently; 0: not known. */
 static int system_backlog(void)
 {
+    if (sock_simulated(loop_current()))
+        return 0;
     FILE *f = fopen("/proc/sys/net/core/somaxconn", "re");
     int most = 0;
     if (f && fscanf(f, "%d", &most) != 1)
@@ -47,7 +50,7 @@ static int backlog_of(const rota_listen_options *options)
 
 static int set(int fd, int level, int option, int value)
 {
-    return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+    return sock_set_int(loop_current(), fd, level, option, value);
 }
 
 static int prepare(int fd, const struct net_address *a,
@@ -69,19 +72,20 @@ static int prepare(int fd, const struct net_address *a,
 static int listen_at(const struct net_address *a,
                      const rota_listen_options *options)
 {
-    int fd = socket(a->addr.ss_family,
-                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct loop *l = loop_current();
+    const struct sock_calls *calls = sock_calls(l);
+    int fd = calls->open(l, a->addr.ss_family);
     if (fd < 0)
-        return -errno;
+        return fd;
     int rc = a->addr.ss_family == AF_UNIX ? 0 : prepare(fd, a, options);
-    if (rc == 0 && bind(fd, (const struct sockaddr *)&a->addr, a->len) < 0)
-        rc = -errno;
+    if (rc == 0)
+        rc = calls->bind(l, fd, (const struct sockaddr *)&a->addr, a->len);
     /* With SO_REUSEADDR two may bind a port; listen is where they meet. */
-    if (rc == 0 && listen(fd, backlog_of(options)) < 0)
-        rc = -errno;
+    if (rc == 0)
+        rc = calls->listen(l, fd, backlog_of(options));
     if (rc == 0)
         return fd;
-    close(fd);
+    calls->close(l, fd);
     return rc;
 }
 
@@ -152,6 +156,8 @@ int net_listen(const char *host, int port, const rota_listen_options *options,
 static int remove_stale(const char *path, const struct net_address *a)
 {
     struct stat st;
+    if (sock_simulated(loop_current()))
+        return -EADDRINUSE; /* there a path is free when nobody listens */
     if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
         return -EADDRINUSE;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -6,10 +6,10 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "io/net.h"
 #include "io/wait.h"
+#include "loop/sock.h"
 #include "rota/fd.h"
 #include "rota/stream.h"
 #include "rota/task.h"
@@ -96,15 +96,15 @@ static void attempt_done(struct op *op)
 static bool start(struct race *r, struct attempt *a, struct net_address *to)
 {
     *a = (struct attempt){ .race = r };
-    a->op.fd = socket(to->addr.ss_family,
-                      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int rc = a->op.fd < 0 ? -errno : 0;
+    struct loop *l = task_loop(r->task);
+    a->op.fd = sock_calls(l)->open(l, to->addr.ss_family);
+    int rc = a->op.fd < 0 ? a->op.fd : 0;
     a->op.kind = OP_CONNECT;
     a->op.done = attempt_done;
     a->op.data = &to->addr;
     a->op.size = to->len;
     if (rc == 0)
-        rc = op_submit(task_loop(r->task), &a->op);
+        rc = op_submit(l, &a->op);
     if (rc == 0) {
         r->live++;
         return true;
@@ -199,9 +199,10 @@ int rota_open_unix_connection(const char *path, rota_stream **stream)
     int rc = net_unix_address(path, &a);
     if (rc < 0)
         return rc;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct loop *l = loop_current();
+    int fd = sock_calls(l)->open(l, AF_UNIX);
     if (fd < 0)
-        return -errno;
+        return fd;
     rc = rota_connect(fd, (const struct sockaddr *)&a.addr, a.len);
     if (rc == 0)
         return wrap(fd, stream);

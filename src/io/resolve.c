@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "io/net.h"
+#include "loop/sock.h"
 #include "rota/thread.h"
 #include "task/task.h"
 
@@ -113,6 +114,15 @@ static int known(const char *host, int port, struct net_address *out, int most)
     return 2;
 }
 
+/* In a simulation every name is some host of 10.0.0.0/8 (FNV-1a). */
+static uint32_t imagined(const char *name)
+{
+    uint32_t hash = 2166136261;
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619;
+    return UINT32_C(10) << 24 | (hash & 0xffffff);
+}
+
 /* Copies a host without the brackets of "[::1]": 0 or -EINVAL. */
 static int copy_host(char out[HOST_NAME], const char *host)
 {
@@ -152,6 +162,10 @@ int net_resolve(const char *host, int port, struct net_address *out, int most,
     q.hints.ai_flags = AI_NUMERICSERV;
     snprintf(q.port, sizeof q.port, "%d", port);
     int rc = ask_numeric(&q);
+    if (rc == 0 && sock_simulated(loop_current())) {
+        set_v4(&out[0], port, imagined(name));
+        return 1;
+    }
     if (rc == 0)
         rc = ask_names(&q, err, err_size);
     else if (rc < 0)
@@ -214,23 +228,24 @@ void net_format(const struct sockaddr *addr, socklen_t len, char name[NET_NAME])
     }
 }
 
-static int name_of(int fd, char name[NET_NAME],
-                   int (*ask)(int, struct sockaddr *, socklen_t *))
+static int name_of(int fd, char name[NET_NAME], bool peer)
 {
     struct sockaddr_storage addr;
     socklen_t len = sizeof addr;
-    if (ask(fd, (struct sockaddr *)&addr, &len) < 0)
-        return -errno;
+    struct loop *l = loop_current();
+    int rc = sock_calls(l)->name(l, fd, peer, (struct sockaddr *)&addr, &len);
+    if (rc < 0)
+        return rc;
     net_format((struct sockaddr *)&addr, len, name);
     return 0;
 }
 
 int net_local_name(int fd, char name[NET_NAME])
 {
-    return name_of(fd, name, getsockname);
+    return name_of(fd, name, false);
 }
 
 int net_peer_name(int fd, char name[NET_NAME])
 {
-    return name_of(fd, name, getpeername);
+    return name_of(fd, name, true);
 }

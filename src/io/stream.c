@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/misuse.h"
 #include "io/wait.h"
+#include "loop/sock.h"
 
 enum {
     CHUNK = 16384,           /* bytes received into the buffer at once */
@@ -37,10 +38,10 @@ struct rota_stream {
 
 int rota_stream_new(int fd, rota_stream **stream)
 {
-    int family, on = 1;
-    socklen_t size = sizeof family;
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
-        return -errno;
+    struct loop *l = loop_current();
+    int family = sock_calls(l)->family(l, fd);
+    if (family < 0)
+        return family;
     struct rota_stream *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
@@ -48,7 +49,7 @@ int rota_stream_new(int fd, rota_stream **stream)
     s->limit = LIMIT;
     /* Fails where it means nothing, and then nothing is amiss. */
     if (family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        sock_set_int(l, fd, IPPROTO_TCP, TCP_NODELAY, 1);
     *stream = s;
     return 0;
 }
@@ -291,8 +292,10 @@ int rota_stream_write_eof(rota_stream *s)
         return -EBUSY;
     if (s->write_error)
         return s->write_error == -EPIPE ? 0 : s->write_error;
-    if (shutdown(s->fd, SHUT_WR) < 0 && errno != ENOTCONN)
-        return -errno;
+    struct loop *l = loop_current();
+    int rc = sock_calls(l)->shutdown(l, s->fd, SHUT_WR);
+    if (rc < 0 && rc != -ENOTCONN)
+        return rc;
     s->write_error = -EPIPE;
     return 0;
 }

@@ -7,6 +7,7 @@
 #define LOOP_BACKEND_H
 
 #include "loop/op.h"
+#include "loop/sock.h"
 #include "rota/time.h"
 
 struct backend {
@@ -43,6 +44,9 @@ struct backend {
     /* Calls fn(op, arg) for each armed op; NULL: not known. */
     void (*each_op)(void *state, void (*fn)(const struct op *op, void *arg),
                     void *arg);
+
+    /* The calls on the sockets of its world; NULL: the system's. */
+    const struct sock_calls *sockets;
 };
 
 extern const struct backend backend_epoll;

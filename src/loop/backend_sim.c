@@ -4,7 +4,8 @@
  * something happens. Work on pool threads is real and takes real time, of
  * which the clock here knows nothing: it waits for it, standing still.
  *
- * Descriptors of the kernel do not exist here. Whoever uses one is told.
+ * Sockets are the world's own (sim_net.h). Descriptors of the kernel do not
+ * exist here; whoever uses one is told.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,14 +15,14 @@
 #include "base/clock.h"
 #include "loop/backend.h"
 #include "loop/loop.h"
-#include "loop/sim.h"
+#include "loop/sim_net.h"
 
 /* Not 0, which many take for "no moment". */
 static const rota_time beginning = 1000000000;
 
 struct sim *sim_of(const struct loop *l)
 {
-    return l->backend == &backend_sim ? l->backend_state : NULL;
+    return l && l->backend == &backend_sim ? l->backend_state : NULL;
 }
 
 void sim_note(struct sim *s, uint64_t what)
@@ -35,8 +36,11 @@ int sim_begin(struct loop *l, const struct sim_setup *setup)
     struct sim *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
+    s->loop = l;
     s->now = beginning;
     s->seed = setup->seed;
+    s->net = setup->options->net;
+    sim_net_init(s);
     l->backend = &backend_sim;
     l->backend_state = s;
     l->chance.state = setup->seed;
@@ -50,31 +54,8 @@ static void sim_fini(struct loop *l, void *state)
 {
     (void)l;
     clock_follow(NULL);
+    sim_net_fini(state);
     free(state);
-}
-
-static int sim_submit(struct loop *l, void *state, struct op *op)
-{
-    (void)l;
-    (void)state;
-    (void)op;
-    return -EOPNOTSUPP;
-}
-
-static int sim_cancel(struct loop *l, void *state, struct op *op)
-{
-    (void)l;
-    (void)state;
-    (void)op;
-    return -EOPNOTSUPP;
-}
-
-static int sim_forget(struct loop *l, void *state, int fd)
-{
-    (void)l;
-    (void)state;
-    (void)fd;
-    return 0;
 }
 
 /* Really waits, for a post of another thread. */
@@ -87,21 +68,37 @@ static int wait_for_post(struct loop *l)
     return read(l->inbox.wake_fd, &posts, sizeof posts) < 0 ? -errno : 0;
 }
 
-static int sim_poll(struct loop *l, void *state, rota_time until)
+/* Lets the time pass until the next thing happens, `until` at most. */
+static int pass_time(struct sim *s, rota_time until)
 {
-    struct sim *s = state;
-    if (until <= s->now)
+    rota_time next = timers_next(&s->events);
+    if (next > until)
+        next = until;
+    if (next <= s->now || !list_empty(&s->touched))
         return 0;
-    if (until == ROTA_FOREVER || l->outside > 0)
-        return wait_for_post(l);
-    s->now = until;
+    if (next == ROTA_FOREVER || s->loop->outside > 0)
+        return wait_for_post(s->loop);
+    s->now = next;
     return 0;
 }
 
+static int sim_poll(struct loop *l, void *state, rota_time until)
+{
+    (void)l;
+    struct sim *s = state;
+    int rc = pass_time(s, until);
+    if (rc < 0)
+        return rc;
+    timers_expire(&s->events, s->now);
+    return sim_serve(s);
+}
+
+/* An op that waits for what nobody will send can wait for ever: only what is
+ * on its way counts. */
 static bool sim_busy(void *state)
 {
-    (void)state;
-    return false;
+    const struct sim *s = state;
+    return s->events.count > 0 || !list_empty(&s->touched);
 }
 
 const struct backend backend_sim = {
@@ -112,4 +109,6 @@ const struct backend backend_sim = {
     .forget = sim_forget,
     .poll = sim_poll,
     .busy = sim_busy,
+    .each_op = sim_each_op,
+    .sockets = &sim_sock_calls,
 };

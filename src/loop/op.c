@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <unistd.h>
 
 #include "base/misuse.h"
 #include "loop/backend.h"
@@ -59,8 +58,7 @@ int op_close(struct loop *l, int fd)
                       "descriptor %d is closed while an operation on it is "
                       "under way",
                       fd);
-    /* On Linux the descriptor is gone even when a signal interrupts. */
-    return close(fd) < 0 && errno != EINTR ? -errno : 0;
+    return sock_calls(l)->close(l, fd);
 }
 
 bool op_is_of_connection(int rc)

@@ -19,8 +19,7 @@ int rota_sim_run(uint64_t seed, rota_fn *fn, void *arg,
 
 uint64_t rota_sim_trace(void)
 {
-    struct loop *l = loop_current();
-    struct sim *s = l ? sim_of(l) : NULL;
+    const struct sim *s = sim_of(loop_current());
     return s ? s->trace : 0;
 }
 
@@ -31,4 +30,21 @@ uint64_t rota_sim_random(uint64_t n)
         return loop_random(l, n);
     misuse(-EPERM, "rota_sim_random on a thread without a loop");
     return 0;
+}
+
+int rota_sim_set_net(const rota_sim_net *net)
+{
+    struct sim *s = sim_of(loop_current());
+    if (!s)
+        return misuse(-EPERM, "rota_sim_set_net outside of a simulation");
+    s->net = *net;
+    return 0;
+}
+
+int rota_sim_reset(int fd)
+{
+    struct sim *s = sim_of(loop_current());
+    if (!s)
+        return misuse(-EPERM, "rota_sim_reset outside of a simulation");
+    return sim_reset_fd(s, fd);
 }

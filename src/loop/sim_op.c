@@ -1,0 +1,335 @@
+/*
+ * The loop's operations on simulated sockets. They end as soon as they can;
+ * but whether that is on the spot or in the next poll, whether a cancellation
+ * is done at once or told later, and whether a result that is there has been
+ * seen before the cancellation, is for the seed to say. So a scenario meets
+ * the manners of both real backends.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/loop.h"
+#include "loop/sim_net.h"
+
+enum { WAIT = INT_MIN }; /* no result yet */
+
+/* What stands in op->private. */
+enum stage {
+    WAITING,
+    DECIDED,   /* its result is there, and will be told in the next poll */
+    CANCELLED, /* that will be told in the next poll */
+};
+
+void sim_touch(struct sim_socket *k)
+{
+    if (list_empty(&k->touched))
+        list_push(&k->sim->touched, &k->touched);
+}
+
+/* The error of the connection, which is told once. */
+static int take_error(struct sim_socket *k)
+{
+    int error = k->error;
+    k->error = 0;
+    return -error;
+}
+
+/* As much of `size` as is done at once. */
+static size_t some_of(struct sim_socket *k, size_t size)
+{
+    struct sim *s = k->sim;
+    if (!s->net.short_io || size < 2)
+        return size;
+    return 1 + (size_t)loop_random(s->loop, size);
+}
+
+static int try_receive(struct sim_socket *k, void *data, size_t size)
+{
+    if (k->state != SIM_CONNECTED)
+        return k->state == SIM_CONNECTING ? WAIT : -ENOTCONN;
+    size_t n = buf_len(&k->arrived) < size ? buf_len(&k->arrived) : size;
+    if (n == 0 && k->error)
+        return take_error(k);
+    if (n == 0)
+        return k->ended || k->dead || k->shut ? 0 : WAIT;
+    n = some_of(k, n);
+    memcpy(data, buf_head(&k->arrived), n);
+    buf_take(&k->arrived, n);
+    if (k->peer)
+        sim_touch(k->peer); /* it has room again */
+    return (int)n;
+}
+
+static int try_send(struct sim_socket *k, struct op *op)
+{
+    if (k->state != SIM_CONNECTED)
+        return k->state == SIM_CONNECTING ? WAIT : -ENOTCONN;
+    if (k->error)
+        return take_error(k);
+    if (k->dead || k->finished)
+        return -EPIPE;
+    size_t left = op->size - op->sent, room = sim_room(k);
+    size_t n = some_of(k, left < room ? left : room);
+    if (n == 0)
+        return WAIT;
+    int rc = sim_send(k, (const char *)op->data + op->sent, n);
+    if (rc < 0)
+        return rc;
+    op->sent += n;
+    if (op->sent == op->size)
+        return (int)op->size;
+    sim_touch(k); /* the rest in another turn */
+    return WAIT;
+}
+
+static int try_connect(struct sim_socket *k, struct op *op)
+{
+    union sim_address to;
+    int rc = 0;
+    if (k->state == SIM_NEW)
+        rc = sim_take_address(&to, op->data, op->size) ? sim_connect(k, &to)
+                                                       : -EINVAL;
+    if (rc < 0)
+        return rc;
+    if (k->state == SIM_CONNECTED)
+        return k->error ? take_error(k) : 0;
+    if (k->refusal == 0 || k->attempt.place)
+        return WAIT;
+    k->state = SIM_NEW;
+    return -k->refusal;
+}
+
+static int try_accept(struct sim_socket *k)
+{
+    int fd = sim_sock_calls.accept(k->sim->loop, k->fd, NULL, NULL);
+    return fd == -EAGAIN ? WAIT : fd;
+}
+
+static short events_of(const struct sim_socket *k)
+{
+    short events = 0;
+    if (k->state == SIM_LISTENING)
+        return !list_empty(&k->backlog) || k->deaf ? POLLIN : 0;
+    if (k->state == SIM_NEW)
+        return POLLOUT | POLLHUP; /* so the kernel says */
+    if (k->state == SIM_CONNECTING)
+        return k->refusal && !k->attempt.place ? POLLOUT | POLLERR | POLLHUP
+                                               : 0;
+    if (buf_len(&k->arrived) > 0 || k->ended || k->dead || k->shut)
+        events |= POLLIN;
+    if (k->dead || k->finished || sim_room(k) > 0)
+        events |= POLLOUT;
+    if (k->dead || (k->ended && k->finished))
+        events |= POLLHUP;
+    return k->error ? events | POLLERR : events;
+}
+
+static int try_poll(const struct sim_socket *k, const struct op *op)
+{
+    int events = events_of(k) & (op->events | POLLERR | POLLHUP);
+    return events ? events : WAIT;
+}
+
+static int try_stream(struct sim_socket *k, struct op *op)
+{
+    struct sim *s = k->sim;
+    if (!s->scratch && !(s->scratch = malloc(SIM_SCRATCH)))
+        return -ENOMEM;
+    op->data = s->scratch;
+    op->size = SIM_SCRATCH;
+    return try_receive(k, op->data, op->size);
+}
+
+static int try(struct sim_socket *k, struct op *op)
+{
+    switch (op->kind) {
+    case OP_ACCEPT: return try_accept(k);
+    case OP_STREAM: return try_stream(k, op);
+    case OP_RECV:
+    case OP_READ: return try_receive(k, op->data, op->size);
+    case OP_SEND:
+    case OP_WRITE: return try_send(k, op);
+    case OP_CONNECT: return try_connect(k, op);
+    case OP_POLL: return try_poll(k, op);
+    }
+    return -EINVAL;
+}
+
+static bool repeats(const struct op *op)
+{
+    return op->kind == OP_ACCEPT || op->kind == OP_STREAM;
+}
+
+/* ------------------------------------------------- armed, and no more so */
+
+static bool sends(const struct op *op)
+{
+    switch (op->kind) {
+    case OP_SEND:
+    case OP_WRITE:
+    case OP_CONNECT: return true;
+    case OP_POLL: return op->events & POLLOUT;
+    default: return false;
+    }
+}
+
+static bool receives(const struct op *op)
+{
+    return op->kind == OP_POLL ? op->events != POLLOUT : !sends(op);
+}
+
+static void disarm(struct sim_socket *k, struct op *op)
+{
+    if (k->in == op)
+        k->in = NULL;
+    if (k->out == op)
+        k->out = NULL;
+    op->armed = false;
+}
+
+static void finish(struct sim_socket *k, struct op *op, int result)
+{
+    sim_note(k->sim, (uint64_t)op->kind << 32 | (uint32_t)result);
+    disarm(k, op);
+    op->result = result;
+    op->done(op);
+}
+
+/* A repeating op gives one result and goes on. True when it was told. */
+static bool serve_repeating(struct sim_socket *k, struct op *op)
+{
+    int rc = try(k, op);
+    if (rc == WAIT)
+        return false;
+    if (rc < 0 || (op->kind == OP_STREAM && rc == 0)) {
+        finish(k, op, rc);
+        return true;
+    }
+    sim_touch(k); /* there may be more */
+    sim_note(k->sim, (uint64_t)op->kind << 32 | (uint32_t)rc);
+    op->result = rc;
+    op->done(op);
+    return true;
+}
+
+static bool serve_op(struct sim_socket *k, struct op *op)
+{
+    if (op->private == CANCELLED) {
+        finish(k, op, -ECANCELED);
+        return true;
+    }
+    if (op->private == DECIDED) {
+        finish(k, op, op->result);
+        return true;
+    }
+    if (repeats(op))
+        return serve_repeating(k, op);
+    int rc = try(k, op);
+    if (rc == WAIT)
+        return false;
+    if (sim_whim(k->sim)) {
+        op->private = DECIDED;
+        op->result = rc;
+        sim_touch(k);
+        return false;
+    }
+    finish(k, op, rc);
+    return true;
+}
+
+int sim_serve(struct sim *s)
+{
+    struct list batch, *link;
+    int ended = 0;
+    list_init(&batch);
+    list_splice(&batch, &s->touched);
+    while ((link = list_pop(&batch))) {
+        struct sim_socket *k = container_of(link, struct sim_socket, touched);
+        k->pins++; /* what is told may close it */
+        if (k->in)
+            ended += serve_op(k, k->in);
+        if (k->out)
+            ended += serve_op(k, k->out);
+        if (--k->pins == 0 && k->doomed)
+            sim_socket_free(k);
+    }
+    return ended;
+}
+
+int sim_submit(struct loop *l, void *state, struct op *op)
+{
+    (void)l;
+    struct sim *s = state;
+    struct sim_socket *k = sim_socket(s, op->fd);
+    if (!k)
+        return op->fd >= SIM_FIRST ? -EBADF : -EOPNOTSUPP;
+    if ((receives(op) && k->in) || (sends(op) && k->out))
+        return -EBUSY;
+    op->private = WAITING;
+    bool at_once = !repeats(op) && !sim_whim(s);
+    int rc = at_once ? try(k, op) : WAIT;
+    if (rc != WAIT) {
+        sim_note(s, (uint64_t)op->kind << 32 | (uint32_t)rc);
+        op->result = rc;
+        return 1;
+    }
+    if (receives(op))
+        k->in = op;
+    if (sends(op))
+        k->out = op;
+    op->armed = true;
+    if (!at_once)
+        sim_touch(k);
+    return 0;
+}
+
+int sim_cancel(struct loop *l, void *state, struct op *op)
+{
+    (void)l;
+    struct sim *s = state;
+    struct sim_socket *k = sim_socket(s, op->fd);
+    if (op->private != WAITING)
+        return 0;
+    if (sim_whim(s)) {
+        op->private = CANCELLED;
+        sim_touch(k);
+        return 0;
+    }
+    disarm(k, op);
+    op->result = -ECANCELED;
+    return 1;
+}
+
+int sim_forget(struct loop *l, void *state, int fd)
+{
+    (void)l;
+    const struct sim_socket *k = sim_socket(state, fd);
+    return k && (k->in || k->out) ? -EBUSY : 0;
+}
+
+void sim_each_op(void *state, void (*fn)(const struct op *op, void *arg),
+                 void *arg)
+{
+    const struct sim *s = state;
+    list_each (it, &s->sockets) {
+        struct sim_socket *k = container_of(it, struct sim_socket, link);
+        if (k->in)
+            fn(k->in, arg);
+        if (k->out && k->out != k->in)
+            fn(k->out, arg);
+    }
+}
+
+int sim_reset_fd(struct sim *s, int fd)
+{
+    struct sim_socket *k = sim_socket(s, fd);
+    if (!k)
+        return -EBADF;
+    if (k->state != SIM_CONNECTED || k->dead)
+        return -ENOTCONN;
+    sim_reset(k);
+    return 0;
+}

@@ -1,0 +1,113 @@
+/*
+ * The system's socket calls, and the choice between them and the simulated
+ * ones.
+ */
+#include "loop/sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "loop/backend.h"
+#include "loop/loop.h"
+
+static int checked(int rc)
+{
+    return rc < 0 ? -errno : rc;
+}
+
+static int system_open(struct loop *l, int family)
+{
+    (void)l;
+    return checked(
+        socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+static int system_bind(struct loop *l, int fd, const struct sockaddr *addr,
+                       socklen_t len)
+{
+    (void)l;
+    return checked(bind(fd, addr, len));
+}
+
+static int system_listen(struct loop *l, int fd, int backlog)
+{
+    (void)l;
+    return checked(listen(fd, backlog));
+}
+
+static int system_unblock(struct loop *l, int fd)
+{
+    (void)l;
+    int mode = fcntl(fd, F_GETFL);
+    if (mode < 0 || mode & O_NONBLOCK)
+        return checked(mode);
+    return checked(fcntl(fd, F_SETFL, mode | O_NONBLOCK));
+}
+
+static int system_accept(struct loop *l, int fd, struct sockaddr *addr,
+                         socklen_t *len)
+{
+    (void)l;
+    return checked(accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+static int system_shutdown(struct loop *l, int fd, int how)
+{
+    (void)l;
+    return checked(shutdown(fd, how));
+}
+
+static int system_set(struct loop *l, int fd, int level, int option,
+                      const void *value, socklen_t size)
+{
+    (void)l;
+    return checked(setsockopt(fd, level, option, value, size));
+}
+
+static int system_family(struct loop *l, int fd)
+{
+    (void)l;
+    int family;
+    socklen_t size = sizeof family;
+    int rc = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+    return rc < 0 ? -errno : family;
+}
+
+static int system_name(struct loop *l, int fd, bool peer, struct sockaddr *addr,
+                       socklen_t *len)
+{
+    (void)l;
+    return checked(peer ? getpeername(fd, addr, len)
+                        : getsockname(fd, addr, len));
+}
+
+static int system_close(struct loop *l, int fd)
+{
+    (void)l;
+    /* On Linux the descriptor is gone even when a signal interrupts. */
+    return close(fd) < 0 && errno != EINTR ? -errno : 0;
+}
+
+static const struct sock_calls system_calls = {
+    .open = system_open,
+    .bind = system_bind,
+    .listen = system_listen,
+    .unblock = system_unblock,
+    .accept = system_accept,
+    .shutdown = system_shutdown,
+    .set = system_set,
+    .family = system_family,
+    .name = system_name,
+    .close = system_close,
+};
+
+bool sock_simulated(const struct loop *l)
+{
+    return l && l->backend->sockets;
+}
+
+const struct sock_calls *sock_calls(const struct loop *l)
+{
+    return sock_simulated(l) ? l->backend->sockets : &system_calls;
+}

@@ -1,0 +1,53 @@
+/*
+ * What is done with sockets besides operations: making, naming, closing them;
+ * none of it waits. It goes through a table, because in a simulation the
+ * network is simulated. All return >= 0 or a negative errno; `l` may be NULL,
+ * which stands for the real world.
+ */
+#ifndef LOOP_SOCK_H
+#define LOOP_SOCK_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "rota/export.h"
+
+struct loop;
+
+/* One world's calls, as the system's of the same names. */
+struct sock_calls {
+    /* A stream socket, non-blocking and CLOEXEC. */
+    int (*open)(struct loop *l, int family);
+    int (*bind)(struct loop *l, int fd, const struct sockaddr *addr,
+                socklen_t len);
+    int (*listen)(struct loop *l, int fd, int backlog);
+    /* Makes a descriptor non-blocking that was inherited otherwise. */
+    int (*unblock)(struct loop *l, int fd);
+    /* Non-blocking and CLOEXEC too; -EAGAIN: nobody waits. */
+    int (*accept)(struct loop *l, int fd, struct sockaddr *addr,
+                  socklen_t *len);
+    int (*shutdown)(struct loop *l, int fd, int how);
+    int (*set)(struct loop *l, int fd, int level, int option, const void *value,
+               socklen_t size);
+    int (*family)(struct loop *l, int fd); /* AF_... */
+    int (*name)(struct loop *l, int fd, bool peer, struct sockaddr *addr,
+                socklen_t *len);
+    int (*close)(struct loop *l, int fd);
+};
+
+/* The world of a loop. */
+const struct sock_calls *sock_calls(const struct loop *l)
+    ROTA_INTERNAL(sock_calls);
+
+/* True when the network of `l` is a simulated one, with names, addresses and
+ * paths of its own. */
+bool sock_simulated(const struct loop *l);
+
+/* An option whose value is an int. */
+static inline int sock_set_int(struct loop *l, int fd, int level, int option,
+                               int value)
+{
+    return sock_calls(l)->set(l, fd, level, option, &value, sizeof value);
+}
+
+#endif
