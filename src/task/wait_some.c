@@ -53,6 +53,11 @@ static bool enough(const struct some *s)
     }
 }
 
+static int done_of(const struct some *s)
+{
+    return (int)(s->count - s->pending);
+}
+
 static void ended(struct watch *w)
 {
     struct one *one = container_of(w, struct one, watch);
@@ -62,13 +67,13 @@ static void ended(struct watch *w)
     if (!s->parked || !enough(s))
         return;
     s->parked = false;
-    clause_fire(&s->clauses[ENOUGH], 0);
+    clause_fire(&s->clauses[ENOUGH], done_of(s));
 }
 
 static void too_late(struct timer *timer)
 {
     struct some *s = container_of(timer, struct some, timer);
-    clause_fire(&s->clauses[TIME], 0);
+    clause_fire(&s->clauses[TIME], done_of(s));
 }
 
 static void watch_all(struct some *s, struct one *each,
@@ -133,9 +138,8 @@ int rota_wait(rota_future *const *futures, size_t n, enum rota_wait_mode mode,
         return -ENOMEM;
     struct some s = { .mode = mode, .count = n };
     watch_all(&s, each, futures);
-    rc = enough(&s) ? wait_done(me, 0) : park(&s, me, timeout);
-    int done = (int)(n - s.pending);
+    rc = enough(&s) ? wait_done(me, done_of(&s)) : park(&s, me, timeout);
     unwatch_all(&s, each);
     free(each);
-    return rc < 0 ? rc : done;
+    return rc;
 }

@@ -145,23 +145,23 @@ TASK_TEST("callbacks, timers and pool threads have the value of where they "
           "were asked for")
 {
     rota_future *f = rota_future_new();
+    rota_token *token = rota_token_new();
     set_user("1");
     CHECK_INT(rota_call_soon(say_user, NULL), 0);
     set_user("2");
     CHECK_INT(rota_future_on_done(f, say_user, NULL), 0);
     set_user("3");
-    CHECK_INT(rota_call_later(rota_ms(2), say_user, NULL, NULL), 0);
-    set_user("4");
-    rota_token *token = rota_token_new();
     CHECK_INT(rota_token_after(token, say_user, NULL), 0);
-    set_user("5");
-    CHECK_INT(rota_sleep(0), 0);
+    set_user("-");
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     CHECK_INT(rota_future_set(f, 0, NULL, NULL), 0);
-    CHECK_INT(rota_sleep(0), 0);
-    CHECK_INT(rota_sleep(0), 0);
-    CHECK_INT(rota_sleep(rota_ms(5)), 0);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     CHECK_INT(rota_token_cancel(token, NULL), 1);
-    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
+    set_user("4");
+    CHECK_INT(rota_call_later(0, say_user, NULL, NULL), 0);
+    set_user("5");
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     CHECK_INT(rota_to_thread(say_user_entry, NULL), 0);
     CHECK_STR(trace, "12345");
     CHECK_STR(user_here(), "5");
