@@ -9,6 +9,14 @@
 #include "rota/task.h"
 #include "rota/time.h"
 
+/* What the error of a task or future does that nobody looked at, besides
+ * being reported (rota_set_unhandled_handler). */
+enum rota_unhandled_policy {
+    ROTA_UNHANDLED_REPORT,
+    ROTA_UNHANDLED_CANCEL_MAIN, /* main is cancelled, and with it the run */
+    ROTA_UNHANDLED_ABORT,       /* the process ends, for a debugger */
+};
+
 typedef struct rota_run_options {
     size_t stack_size;    /* of the main task, bytes; 0: the default */
     unsigned threads;     /* most threads for blocking work; 0: 256 */
@@ -23,6 +31,7 @@ typedef struct rota_run_options {
     rota_dur thread_timeout;
 
     bool keep_sigint; /* SIGINT is not rota_run's business */
+    enum rota_unhandled_policy unhandled;
 } rota_run_options;
 
 /*

@@ -27,6 +27,19 @@ void rota_set_unhandled_handler(rota_unhandled_fn *fn)
     atomic_store(&unhandled, fn);
 }
 
+/* As the options of its run want it. Not after that run, whose memory may be
+ * gone. */
+static void obey_policy(const struct rota_future *f)
+{
+    struct runtime *rt = runtime_current();
+    if (!rt || rt != f->runtime)
+        return;
+    if (rt->options.unhandled == ROTA_UNHANDLED_ABORT)
+        abort();
+    if (rt->options.unhandled == ROTA_UNHANDLED_CANCEL_MAIN && rt->main)
+        rota_task_cancel(rt->main, "a task failed and nobody looked");
+}
+
 static void report(const struct rota_future *f)
 {
     rota_unhandled_fn *fn = atomic_load(&unhandled);
@@ -37,6 +50,7 @@ static void report(const struct rota_future *f)
         .err = f->err,
     };
     (fn ? fn : log_unhandled)(&what);
+    obey_policy(f);
 }
 
 void future_init(struct rota_future *f, struct runtime *rt,
