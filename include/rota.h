@@ -31,6 +31,7 @@
 #include "rota/scope.h"
 #include "rota/semaphore.h"
 #include "rota/shared.h"
+#include "rota/server.h"
 #include "rota/signal.h"
 #include "rota/sim.h"
 #include "rota/str.h"
