@@ -14,7 +14,7 @@
 
 struct gather {
     struct clause clause; /* the caller's wait for the last one */
-    rota_task **tasks;
+    rota_task **tasks;    /* and how many: HOLDER_TASKS */
     size_t count;
     size_t pending;
     bool parked;
@@ -37,7 +37,12 @@ static bool parked_no_more(struct clause *c)
     return true;
 }
 
-static const struct wait_kind gather_wait = { "gather", parked_no_more, NULL };
+static const struct wait_holder gathered_tasks = {
+    .form = HOLDER_TASKS,
+    .at = offsetof(struct gather, tasks),
+};
+static const struct wait_kind gather_wait = { "gather", parked_no_more,
+                                              &gathered_tasks };
 static const struct wait_kind race_wait = { "race", parked_no_more, NULL };
 
 static void cancel_all(struct gather *g, const char *reason)
@@ -113,7 +118,7 @@ static int park(struct gather *g, struct rota_task *me, bool shielded)
 {
     if (g->pending == 0)
         return 0;
-    clause_init(&g->clause, g->race ? &race_wait : &gather_wait, g->tasks);
+    clause_init(&g->clause, g->race ? &race_wait : &gather_wait, g);
     g->parked = true;
     return shielded ? wait_park_shielded(me, &g->clause, 1)
                     : wait_park(me, &g->clause, 1);

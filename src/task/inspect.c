@@ -19,6 +19,7 @@ enum {
     ENTRIES_MOST = 256,
     TRIES = 3, /* of a task that switches while it is read */
     SCOPES_MOST = 256,
+    ARRAY_MOST = 1024, /* of gathered tasks */
 };
 
 extern struct layout_root root_hidden;
@@ -139,6 +140,27 @@ static bool string(struct inspect *in, uint64_t at, char *to, size_t size)
     return at == 0 || peek_string(in->peek, at, to, size);
 }
 
+/* The first of an array of tasks that is not over: without it the wait does
+ * not end. */
+static bool first_pending(struct inspect *in, uint64_t at, uint64_t *task)
+{
+    uint64_t array[2]; /* where, how many */
+    unsigned state = ROTA_OK;
+    if (!get(in, at, array, sizeof array))
+        return false;
+    for (uint64_t i = 0; i < array[1] && i < ARRAY_MOST; i++) {
+        if (!get(in, array[0] + i * 8, task, 8))
+            return false;
+        if (*task &&
+            !get(in, *task + in->layout.task_state, &state, sizeof state))
+            return false;
+        if (*task && state == ROTA_PENDING)
+            return true;
+    }
+    *task = 0;
+    return true;
+}
+
 /* Who could end the wait, by its kind's `holder`. */
 static bool read_holder(struct inspect *in, uint64_t holder,
                         struct inspect_wait *w)
@@ -153,6 +175,8 @@ static bool read_holder(struct inspect *in, uint64_t holder,
     w->members = form == HOLDER_MEMBERS;
     if (form == HOLDER_OBJECT)
         w->holder = w->object;
+    if (form == HOLDER_TASKS)
+        return first_pending(in, w->object + at, &w->holder);
     return form != HOLDER_AT || get(in, w->object + at, &w->holder, 8);
 }
 

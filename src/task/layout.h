@@ -27,6 +27,7 @@ enum { LAYOUT_VERSION = 1 };
     X(loop_asleep, offsetof(struct runtime, loop.inbox.asleep))     \
     X(loop_backend, offsetof(struct runtime, loop.backend))         \
     X(backend_name, offsetof(struct backend, name))                 \
+    X(task_state, offsetof(struct rota_task, done.state))           \
     X(task_size, sizeof(struct rota_task))                          \
     X(task_id, offsetof(struct rota_task, co.id))                   \
     X(task_name, offsetof(struct rota_task, name))                  \

@@ -32,6 +32,8 @@ struct wait_holder {
         HOLDER_AT,      /* a pointer to it is in the clause's object */
         HOLDER_OBJECT,  /* it is the object */
         HOLDER_MEMBERS, /* the object is a group, and all of its members */
+        HOLDER_TASKS,   /* a pointer to pointers to several is in the object,
+                           and behind it a size_t: how many; all of those */
     } form;
     unsigned at; /* where in the object that pointer is */
 };
@@ -64,7 +66,7 @@ struct clause {
 static inline struct rota_task *clause_holder(const struct clause *c)
 {
     const struct wait_holder *h = c->kind->holder;
-    if (!h || h->form == HOLDER_MEMBERS)
+    if (!h || h->form == HOLDER_MEMBERS || h->form == HOLDER_TASKS)
         return NULL;
     if (h->form == HOLDER_OBJECT)
         return (struct rota_task *)c->object;
