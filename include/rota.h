@@ -29,6 +29,7 @@
 #include "rota/run.h"
 #include "rota/rwlock.h"
 #include "rota/scope.h"
+#include "rota/select.h"
 #include "rota/semaphore.h"
 #include "rota/shared.h"
 #include "rota/server.h"
