@@ -22,6 +22,24 @@
 #include "rota/run.h"
 #include "rota/task.h"
 
+/*
+ * As rota_run, with `n` loops on as many threads (0: one for each core this
+ * process may use; at most 4096). The first is this thread's, and runs
+ * fn(arg) as the main task. A task stays on the loop it was begun on;
+ * rota_task_options.loop chooses which that is. When main has ended all loops
+ * end in step: tasks of one may wait for those of another to the last. The
+ * limits of threads in the options are divided among the loops. Of several
+ * loops no deadlock is told. Errors: as rota_run; -EINVAL: more loops than
+ * that; -EAGAIN: no thread could be made.
+ */
+ROTA_API int rota_run_multi(unsigned n, rota_fn *fn, void *arg,
+                            const rota_run_options *options);
+
+/* How many loops the run of this thread's loop has, 0 when it runs none; and
+ * the i-th of them, borrowed; NULL: there are not so many. */
+ROTA_API size_t rota_loop_count(void);
+ROTA_API rota_loop *rota_loop_at(size_t i);
+
 /* The loop of this thread, borrowed; NULL when it runs none. */
 ROTA_API rota_loop *rota_current_loop(void);
 

@@ -41,6 +41,10 @@ typedef struct rota_task_options {
     rota_loop *loop;
 } rota_task_options;
 
+/* As rota_task_options.loop: the one with the fewest tasks of those that run
+ * together (rota_run_multi), equals in turn. */
+#define ROTA_LEAST_LOADED ((rota_loop *)-1)
+
 /*
  * Makes a task that calls fn(arg). It starts in the next turn of the loop, and
  * it always starts, even when cancelled before. Options may be NULL. Returns
@@ -62,6 +66,13 @@ ROTA_API rota_task *rota_spawn_at(rota_fn *fn, void *arg,
     rota_spawn_copy(name##_rota_entry,                         \
                     &(struct name##_rota_args){ __VA_ARGS__ }, \
                     sizeof(struct name##_rota_args), NULL, #name, ROTA_HERE)
+
+/* The same on another loop: see rota_task_options.loop. */
+#define rota_create_task_on(loop_, name, ...)                  \
+    rota_spawn_copy(name##_rota_entry,                         \
+                    &(struct name##_rota_args){ __VA_ARGS__ }, \
+                    sizeof(struct name##_rota_args),           \
+                    &(rota_task_options){ .loop = loop_ }, #name, ROTA_HERE)
 
 /* The form under it: `size` bytes at `args` are copied, and what fn gets
  * points at the copy, which lives as long as the task runs. */

@@ -28,10 +28,10 @@ void inbox_fini(struct inbox *in)
     close(in->wake_fd);
 }
 
-void inbox_run(struct inbox *in)
+bool inbox_run(struct inbox *in)
 {
     if (inbox_empty(in))
-        return;
+        return false;
     struct post *newest = atomic_exchange(&in->newest, NULL);
     struct post *oldest = NULL;
     while (newest) {
@@ -45,6 +45,7 @@ void inbox_run(struct inbox *in)
         oldest = p->next;
         p->run(p);
     }
+    return true;
 }
 
 bool inbox_doze(struct inbox *in)

@@ -43,8 +43,9 @@ int inbox_init(struct inbox *in);
 /* Nobody may be posting any more (inbox_refuse). */
 void inbox_fini(struct inbox *in);
 
-/* Runs the posts that are there now, oldest first; later ones wait. */
-void inbox_run(struct inbox *in);
+/* Runs the posts that are there now, oldest first; later ones wait. False:
+ * there were none. */
+bool inbox_run(struct inbox *in);
 
 /* True when nothing is there to be run. */
 static inline bool inbox_empty(struct inbox *in)

@@ -128,10 +128,10 @@ static bool is_stuck(struct loop *l)
            !l->backend->busy(l->backend_state) && l->stuck(l);
 }
 
-static void poll_io(struct loop *l)
+static void poll_io(struct loop *l, bool sleepy)
 {
     int rc = 0;
-    if (loop_has_ready(l)) {
+    if (loop_has_ready(l) || !sleepy) {
         if (l->backend->busy(l->backend_state))
             rc = l->backend->poll(l, l->backend_state, 0);
     } else {
@@ -183,8 +183,9 @@ static void run_ready(struct loop *l)
 void loop_turn(struct loop *l)
 {
     l->turns++;
-    inbox_run(&l->inbox);
-    poll_io(l);
+    /* Whoever runs the turns looks at what a post did before the loop sleeps. */
+    bool posted = inbox_run(&l->inbox);
+    poll_io(l, !posted);
     l->now = rota_now();
     timers_expire(&l->timers, l->now);
     run_ready(l);

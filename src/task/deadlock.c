@@ -3,7 +3,8 @@
  * left that could wake one. It is exact because everything that wakes a task
  * is counted: ready tasks and callbacks, timers, operations (a listener for
  * signals is one), jobs on threads, posts of other threads, waits for what
- * threads share, and handles by which somebody might post yet. Main is
+ * threads share, and handles by which somebody might post yet. Of several
+ * loops each might be woken by another: there is no verdict for them. Main is
  * cancelled then; what waits behind a shield even so will wait for ever, and
  * is abandoned.
  */
@@ -16,7 +17,7 @@
 static bool can_be_woken(struct runtime *rt)
 {
     return rt->loop.outside > 0 || rt->claims > 0 || loops_held(rt) ||
-           !inbox_empty(&rt->loop.inbox);
+           rt->crewman.crew || !inbox_empty(&rt->loop.inbox);
 }
 
 static void tell(struct runtime *rt)

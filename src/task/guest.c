@@ -40,8 +40,11 @@ void guest_arrive(struct rota_task *t)
 {
     struct runtime *rt = t->runtime;
     task_admit(t, &rt->background);
-    atomic_fetch_sub(&rt->guests.coming, 1);
     loop_ready(&rt->loop, &t->co.ready);
+    if (!t->counted)
+        return;
+    crew_busy(rt); /* before it is no longer on its way */
+    atomic_fetch_sub(&rt->guests.coming, 1);
 }
 
 /* Refused: it has never been anywhere. */
@@ -65,13 +68,12 @@ struct rota_task *guest_new(struct runtime *rt, const struct task_spec *spec,
     }
     task_set_up(t, rt, stack, spec);
     t->guest = true;
+    t->counted = rank == POST_INSIDE;
     atomic_init(&t->far.asked, FAR_ARRIVE);
     if (watch)
         list_push(&t->done.watches, &watch->link);
-    atomic_fetch_add(&rt->guests.coming, 1);
     if (loop_try_post(&rt->loop, &t->far.post, rank) == 0)
         return t;
-    atomic_fetch_sub(&rt->guests.coming, 1);
     destroy(t);
     return NULL;
 }

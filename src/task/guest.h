@@ -23,7 +23,7 @@ struct watch;
 struct guests {
     pthread_mutex_t lock;
     struct stack_pool stacks;
-    atomic_size_t coming; /* spawned, not yet arrived */
+    atomic_size_t coming; /* of the same crew, spawned and not yet arrived */
 };
 
 void guests_init(struct guests *g);

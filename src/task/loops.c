@@ -9,13 +9,25 @@
 #include "task/runtime.h"
 #include "task/task.h"
 
+/* Main is a task of the first of a crew. */
+static void stop(struct runtime *rt)
+{
+    struct crew *c = rt->crewman.crew;
+    if (c && rt != c->loops[0])
+        loops_ask(c->loops[0], ASK_STOP);
+    else if (rt->main)
+        rota_task_cancel(rt->main, "stopped");
+}
+
 /* On the loop: what was asked. */
 static void answer(struct post *p)
 {
     struct runtime *rt = container_of(p, struct runtime, outside.ask);
     unsigned asked = atomic_exchange(&rt->outside.asked, 0);
-    if (asked & ASK_STOP && rt->main)
-        rota_task_cancel(rt->main, "stopped");
+    if (asked & ASK_STOP)
+        stop(rt);
+    if (asked & ASK_END)
+        rt->crewman.told = true;
 }
 
 struct runtime *runtime_new(const rota_run_options *options)
@@ -63,7 +75,7 @@ void loops_close(struct runtime *rt)
 }
 
 /* Others that ask while the post is on its way need none of their own. */
-static void ask(struct runtime *rt, enum loops_ask what)
+void loops_ask(struct runtime *rt, enum loops_ask what)
 {
     struct outside *o = &rt->outside;
     if (atomic_fetch_or(&o->asked, what) == 0)
@@ -89,14 +101,31 @@ void rota_loop_unref(rota_loop *loop)
 
 void rota_loop_stop(rota_loop *loop)
 {
-    ask(loops_runtime(loop), ASK_STOP);
+    loops_ask(loops_runtime(loop), ASK_STOP);
+}
+
+/* A task of the same crew comes from inside: it is never refused, and counted
+ * while it is on its way. */
+static struct rota_task *place(struct runtime *to, struct crew *crew,
+                               const struct task_spec *spec)
+{
+    atomic_fetch_add(&to->guests.coming, 1);
+    atomic_fetch_add(&crew->placed, 1);
+    struct rota_task *t = guest_new(to, spec, POST_INSIDE, NULL);
+    if (!t)
+        atomic_fetch_sub(&to->guests.coming, 1);
+    return t;
 }
 
 struct rota_task *loops_spawn(struct runtime *me, rota_loop *on,
                               const struct task_spec *spec)
 {
-    struct runtime *to = loops_runtime(on);
+    struct crew *crew = me->crewman.crew;
+    struct runtime *to =
+        on == ROTA_LEAST_LOADED ? crew_least_loaded(me) : loops_runtime(on);
     if (to == me)
         return task_new(me, &me->background, spec);
+    if (crew && to->crewman.crew == crew)
+        return place(to, crew, spec);
     return guest_new(to, spec, POST_GUEST, NULL);
 }

@@ -20,6 +20,8 @@ struct task_spec;
 
 enum loops_ask {
     ASK_STOP = 1 << 0, /* main is to end */
+    ASK_END = 1 << 1,  /* it has ended */
+    ASK_LOOK = 1 << 2, /* the crew is quiet */
 };
 
 /* A runtime's part that others touch. */
@@ -44,6 +46,10 @@ void runtime_unref(struct runtime *rt);
 
 /* Is there anybody outside who could post? */
 bool loops_held(struct runtime *rt);
+
+/* Asks for something, unless the run is over. Whoever asks for what is asked
+ * already changes nothing. */
+void loops_ask(struct runtime *rt, enum loops_ask what);
 
 /* The tasks are over. Refuses whatever still comes by handles; on return no
  * other thread touches more than the runtime's memory. */

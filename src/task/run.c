@@ -102,9 +102,16 @@ static int run_main(struct runtime *rt, rota_fn *fn, void *arg)
     sigint_take(rt);
     while (rt->main->done.state == ROTA_PENDING && !rt->hopeless)
         loop_turn(&rt->loop);
-    int rc = result_of(rt);
     rt->main->done.observed = true;
+    return result_of(rt);
+}
+
+int runtime_main(struct runtime *rt, rota_fn *fn, void *arg, bool *interrupted)
+{
+    int rc = run_main(rt, fn, arg);
+    crew_end(rt);
     runtime_drain(rt);
+    *interrupted = sigint_give_back(rt);
     rota_task_unref(rt->main);
     rt->main = NULL;
     return rc < 0 ? rc : rt->verdict < 0 ? rt->verdict : rc;
@@ -125,8 +132,8 @@ int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
         runtime_unref(rt);
         return rc;
     }
-    rc = run_main(rt, fn, arg);
-    bool interrupted = sigint_give_back(rt);
+    bool interrupted;
+    rc = runtime_main(rt, fn, arg, &interrupted);
     runtime_fini(rt);
     if (!rt->leaky)
         runtime_unref(rt);

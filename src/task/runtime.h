@@ -7,6 +7,7 @@
 #include "loop/loop.h"
 #include "rota/debug.h"
 #include "rota/run.h"
+#include "task/crew.h"
 #include "task/group.h"
 #include "task/guest.h"
 #include "task/loops.h"
@@ -41,6 +42,7 @@ struct runtime {
 
     struct outside outside; /* what other threads have to do with it */
     struct guests guests;
+    struct crewman crewman;
 
     /* For whoever looks inside. */
     struct runtime *next; /* in the list of all */
@@ -81,6 +83,10 @@ struct runtime *runtime_current(void) ROTA_INTERNAL(runtime_current);
  * makes the world simulated. */
 int runtime_init(struct runtime *rt, const struct sim_setup *simulated);
 void runtime_fini(struct runtime *rt);
+
+/* Runs fn(arg) as the main task, and whatever follows until no task is left.
+ * *interrupted: a SIGINT came that cancelled nobody, and is the caller's. */
+int runtime_main(struct runtime *rt, rota_fn *fn, void *arg, bool *interrupted);
 
 void runtime_at_end(struct runtime *rt, struct runtime_ender *e);
 void runtime_call_enders(struct runtime *rt, bool forked);

@@ -38,6 +38,8 @@ static void report_late(struct timer *timer)
 {
     struct drain *d = container_of(timer, struct drain, report);
     d->next_report = rota_now() + report_every;
+    if (d->rt->tasks == 0)
+        return; /* it waits for other loops, which say so themselves */
     rota_log(ROTA_LOG_WARNING, "shutdown waits for %zu tasks", d->rt->tasks);
     runtime_report(d->rt);
 }
@@ -86,10 +88,20 @@ static bool has_work(struct runtime *rt)
     return rt->tasks > 0 || (rt->ending && loop_has_ready(&rt->loop));
 }
 
+/* Is there anything to wait for, here or on a loop of the crew? */
+static bool goes_on(struct runtime *rt)
+{
+    if (!has_work(rt))
+        return !crew_quiet(rt);
+    crew_busy(rt);
+    return true;
+}
+
 static void drain(struct drain *d)
 {
     struct runtime *rt = d->rt;
-    while (has_work(rt)) {
+    crew_round(rt);
+    while (goes_on(rt)) {
         keep_armed(d);
         loop_turn(&rt->loop);
         if (rt->hopeless)

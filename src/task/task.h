@@ -136,9 +136,10 @@ struct rota_task {
     struct defer *defers; /* newest first */
     struct context *context; /* of its variables; NULL: empty */
     struct rota_future done;
-    int failed; /* the code that done.err belongs to */
-    bool kept;  /* over, and in its runtime's ledger */
-    bool guest; /* its stack is of the loop's guests */
+    int failed;   /* the code that done.err belongs to */
+    bool kept;    /* over, and in its runtime's ledger */
+    bool guest;   /* its stack is of the loop's guests */
+    bool counted; /* among those that come from its crew */
 
     struct far far; /* what other threads ask of it */
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/misuse.h"
 #include "rota/log.h"
 #include "rota/thread.h"
@@ -463,14 +464,6 @@ int thread_ask_task(rota_fn *fn, void *arg)
     return j->answer;
 }
 
-static unsigned cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) < 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
-}
-
 static struct pool *pool_of(enum pool_kind kind)
 {
     struct runtime *rt = runtime_current();
@@ -479,7 +472,7 @@ static struct pool *pool_of(enum pool_kind kind)
     const rota_run_options *o = &rt->options;
     if (kind == POOL_CPU)
         rt->pools[kind] = pool_new(
-            rt, "cpu", o->cpu_threads ? o->cpu_threads : cores(), CPU_NICE);
+            rt, "cpu", o->cpu_threads ? o->cpu_threads : cores_usable(), CPU_NICE);
     else
         rt->pools[kind] =
             pool_new(rt, "wk", o->threads ? o->threads : BLOCKING_MOST, 0);
