@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "steps.h"
+#include "task/task.h"
 
 static rota_lock l = ROTA_LOCK_INIT;
 
@@ -440,4 +441,16 @@ TASK_TEST("deadlines and hand-overs in a crowd: one at a time inside, and "
     CHECK_INT(rota_gather(t, 32, NULL, 0), 0);
     CHECK(!rota_lock_locked(&l));
     CHECK_INT(rota_lock_fini(&l), 0);
+}
+
+TASK_TEST("who holds the lock is known to whoever looks at those who wait")
+{
+    int got;
+    CHECK_INT(rota_lock_acquire(&l), 0);
+    rota_task *t = rota_create_task(take, &got);
+    pass();
+    CHECK_INT(t->clause_count, 1);
+    CHECK(clause_holder(t->clauses) == rota_current_task());
+    CHECK_INT(rota_lock_release(&l), 0);
+    CHECK_INT(rota_await(t), 0);
 }
