@@ -2,6 +2,7 @@
  * Cancel scopes: levels, nesting, reasons, and the task that does not listen.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "tasks.h"
 
@@ -538,4 +539,92 @@ TEST("scopes outside of a task are a misuse")
     CHECK(!rota_cancelled());
     CHECK(rota_cancel_reason() == NULL);
     CHECK(rota_current_deadline() == ROTA_FOREVER);
+}
+
+static int nap_on_thread(void *arg)
+{
+    (void)arg;
+    struct timespec nap = { 0, 2000000 };
+    nanosleep(&nap, NULL);
+    return 5;
+}
+
+static ROTA_ASYNC(go_to_thread)
+{
+    int rc = rota_to_thread(nap_on_thread, NULL);
+    CHECK_INT(rota_sleep(0), -ECANCELED); /* the level stays */
+    return rc;
+}
+
+static ROTA_ASYNC(yield_once)
+{
+    return rota_sleep(0);
+}
+
+static void clean_up(void *rc)
+{
+    rota_task_cancel(rota_current_task(), "in the end");
+    *(int *)rc = rota_sleep(0);
+}
+
+static ROTA_ASYNC(cancelled_in_clean_up, (int *, rc))
+{
+    CHECK_INT(rota_defer(clean_up, rc), 0);
+    return 6;
+}
+
+/* PITFALL 40 */
+TASK_TEST("a task may be cancelled in each of its states: new, ready, parked, "
+          "on a pool thread, ending, done")
+{
+    rota_task *t = rota_create_task(yield_once); /* new: it still starts */
+    CHECK_INT(rota_task_cancel(t, NULL), 1);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    rota_task_options eager = { .eager = true };
+    t = rota_spawn(yield_once_rota_entry, NULL, &eager); /* ready */
+    CHECK_INT(rota_task_cancel(t, NULL), 1);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    t = rota_create_task(sleep_long);
+    CHECK_INT(rota_wait_all_blocked(0), 0); /* parked */
+    CHECK_INT(rota_task_cancel(t, NULL), 1);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    t = rota_create_task(go_to_thread);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0); /* on a thread: it is waited for */
+    CHECK_INT(rota_task_cancel(t, NULL), 1);
+    int rc = rota_await(t);
+    CHECK(rc == 5 || rc == -ROTA_ECHILD); /* or had not begun there */
+    int seen = 0;
+    t = rota_task_ref(rota_create_task(cancelled_in_clean_up, &seen));
+    CHECK_INT(rota_await(t), 6); /* ending: the result stands */
+    CHECK_INT(seen, -ECANCELED);
+    CHECK_INT(rota_task_cancel(t, NULL), 0); /* done */
+    rota_task_unref(t);
+}
+
+static int cancel_a_million(void *arg)
+{
+    enum { BATCH = 1000 };
+    static rota_task *t[BATCH];
+    for (int round = *(int *)arg / BATCH; round > 0; round--) {
+        for (int i = 0; i < BATCH; i++)
+            t[i] = rota_create_task(sleep_long);
+        if (round % 2) /* half of them before they have begun */
+            CHECK_INT(rota_sleep(0), 0);
+        for (int i = 0; i < BATCH; i++)
+            CHECK_INT(rota_task_cancel(t[i], NULL), 1);
+        CHECK_INT(rota_gather(t, BATCH, NULL, 0), -ROTA_ECHILD);
+    }
+    return 0;
+}
+
+/* PITFALL 47 */
+TEST_LIMITED("a million tasks spawned and cancelled leave nothing behind", 120)
+{
+    int count = test_sanitized() ? 20000 : 1000000;
+    rota_run_options o = { .debug = true };
+    CHECK_INT(rota_run(cancel_a_million, &count, &o), 0);
+    rota_ledger left;
+    rota_ledger_get(&left);
+    CHECK_INT(left.tasks + left.handles + left.stacks, 0);
+    CHECK_INT(left.timers + left.ops + left.fds, 0);
 }

@@ -530,6 +530,57 @@ TASK_TEST("a thousand groups one after the other, a hundred inside each other")
     }
 }
 
+static void cancel_from_outside(void *g)
+{
+    rota_group_cancel(g, "from outside");
+}
+
+static ROTA_ASYNC(fail_with_group, (rota_group *, g), (bool, cancel_first))
+{
+    CHECK_INT(rota_sleep(0), 0);
+    if (cancel_first)
+        cancel_from_outside(g);
+    else
+        CHECK_INT(rota_call_soon(cancel_from_outside, g), 0);
+    return -EIO;
+}
+
+/* PITFALL 43, SEMANTICS A15 */
+TASK_TEST("a group cancelled from outside while a member fails: the error "
+          "comes first, whichever did")
+{
+    for (int cancel_first = 0; cancel_first < 2; cancel_first++) {
+        rota_group g;
+        trace[0] = '\0';
+        CHECK_INT(rota_group_begin(&g, 0), 0);
+        GROUP_SPAWN(&g, fail_with_group, &g, cancel_first);
+        GROUP_SPAWN(&g, say_after, LONG, "?", 0);
+        CHECK_INT(rota_group_end(&g, rota_sleep(LONG)), -EIO);
+        CHECK_STR(trace, "x");
+        CHECK_INT(rota_group_errors(&g, NULL, 0), 1);
+        CHECK_INT(rota_sleep(0), 0);
+    }
+}
+
+static ROTA_ASYNC(spawn_when_cut, (rota_group *, g))
+{
+    CHECK_INT(rota_sleep(LONG), -ECANCELED);
+    GROUP_SPAWN(g, say_after, 0, "late", 0);
+    return -ECANCELED;
+}
+
+/* PITFALL 43 */
+TASK_TEST("a member spawned into a group that is closing starts, is cut, and "
+          "is waited for")
+{
+    rota_group g;
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    GROUP_SPAWN(&g, spawn_when_cut, &g);
+    GROUP_SPAWN(&g, give_after, 0, -EIO);
+    CHECK_INT(rota_group_end(&g, 0), -EIO);
+    CHECK_STR(trace, "x");
+}
+
 static int live, most_live;
 
 static ROTA_ASYNC(count_live, (int, i))
