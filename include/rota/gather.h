@@ -22,6 +22,8 @@ enum rota_gather_flags {
  * -ECANCELED when I was cancelled: then they were cancelled too. -ENOMEM:
  * nothing happened. n = 0 gives 0; a task may stand in several places; a NULL
  * among them, a spawn without memory, counts as one that failed with -ENOMEM.
+ * They may be tasks of other loops; one that its loop abandoned gives
+ * -ESHUTDOWN.
  * Suspends: yes. Cancel: the results.
  */
 ROTA_API int rota_gather(rota_task **tasks, size_t n, int *results,

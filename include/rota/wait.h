@@ -24,7 +24,8 @@ enum rota_wait_mode {
  * counts as often. A cancelled one has not failed.
  *
  * -ECANCELED: I was cancelled, they were not. -EINVAL: n = 0. -EDEADLK: one is
- * a task that waits for me. -ENOMEM: no memory, or one of them is NULL.
+ * a task that waits for me. -EXDEV: one belongs to another loop. -ENOMEM: no
+ * memory, or one of them is NULL.
  * Suspends: yes. Cancel: nothing is lost.
  */
 ROTA_API int rota_wait(rota_future *const *futures, size_t n,
@@ -37,7 +38,8 @@ typedef struct rota_as_completed {
 } rota_as_completed;
 
 /* Begins; those that are done already come first, in the order given. 0,
- * -EINVAL (n = 0), -ENOMEM (or one of them is NULL). Suspends: no. */
+ * -EINVAL (n = 0), -EXDEV (one belongs to another loop), -ENOMEM (or one of
+ * them is NULL). Suspends: no. */
 ROTA_API int rota_as_completed_init(rota_as_completed *it,
                                     rota_future *const *futures, size_t n);
 

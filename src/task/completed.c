@@ -59,9 +59,10 @@ int rota_as_completed_init(rota_as_completed *it, rota_future *const *futures,
 {
     if (n == 0)
         return -EINVAL;
+    struct runtime *rt = runtime_current();
     for (size_t i = 0; i < n; i++)
-        if (!futures[i])
-            return -ENOMEM;
+        if (!futures[i] || futures[i]->runtime != rt)
+            return futures[i] ? -EXDEV : -ENOMEM;
     struct completed *c = completed_of(it);
     *c =
         (struct completed){ .items = malloc(n * sizeof *c->items), .count = n };

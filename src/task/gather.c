@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/misuse.h"
+#include "task/far.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -17,6 +18,7 @@ struct gather {
     rota_task **tasks;    /* and how many: HOLDER_TASKS */
     size_t count;
     size_t pending;
+    struct far_one *far; /* for tasks of other loops; NULL: there are none */
     bool parked;
     bool collect;  /* a failure cancels nobody */
     bool race;     /* a success cancels the others */
@@ -27,6 +29,13 @@ struct gather {
 
 struct gathered {
     struct watch watch;
+    struct gather *all;
+    size_t index;
+};
+
+/* The same for a task of another loop. */
+struct far_one {
+    struct far_watch watch;
     struct gather *all;
     size_t index;
 };
@@ -58,9 +67,13 @@ static bool over(rota_task *t)
     return !t || t->done.state != ROTA_PENDING;
 }
 
+/* Of one that is over; a task of a loop that is closed may have been abandoned
+ * by it. */
 static int result_of(rota_task *t)
 {
-    return t ? future_flat(&t->done) : -ENOMEM;
+    if (!t)
+        return -ENOMEM;
+    return over(t) ? future_flat(&t->done) : -ESHUTDOWN;
 }
 
 static void note_raced(struct gather *g, size_t i, int rc)
@@ -88,29 +101,67 @@ static void note(struct gather *g, size_t i)
         cancel_all(g, "gathered with one that failed");
 }
 
-static void ended(struct watch *w)
+static void one_less(struct gather *g, size_t i)
 {
-    struct gathered *one = container_of(w, struct gathered, watch);
-    struct gather *g = one->all;
-    note(g, one->index);
+    note(g, i);
     if (--g->pending > 0 || !g->parked)
         return;
     g->parked = false;
     clause_fire(&g->clause, 0);
 }
 
+static void ended(struct watch *w)
+{
+    struct gathered *one = container_of(w, struct gathered, watch);
+    one_less(one->all, one->index);
+}
+
+static void ended_far(struct far_watch *w)
+{
+    struct far_one *one = container_of(w, struct far_one, watch);
+    w->home->outside--;
+    one_less(one->all, one->index);
+}
+
+/* False: its loop is closed, so it is over. */
+static bool watch_far(struct gather *g, struct far_one *one, size_t i)
+{
+    one->all = g;
+    one->index = i;
+    if (far_watch_begin(&one->watch, g->tasks[i], ended_far) < 0)
+        return false;
+    one->watch.home->outside++; /* the other loop will post */
+    return true;
+}
+
+/* False: it is over. */
+static bool watch_near(struct gather *g, struct gathered *one, size_t i)
+{
+    *one = (struct gathered){ { .fire = ended }, g, i };
+    if (over(g->tasks[i]))
+        return false;
+    list_push(&g->tasks[i]->done.watches, &one->watch.link);
+    return true;
+}
+
+static bool is_far(rota_task *t)
+{
+    return t && far_is(t);
+}
+
+/* `each` has room for all. Those that are over already come last: what they
+ * cancel is watched by then. */
 static void watch_all(struct gather *g, struct gathered *each)
 {
+    struct far_one *far = g->far;
     for (size_t i = 0; i < g->count; i++) {
-        rota_task *t = g->tasks[i];
-        each[i] = (struct gathered){ { .fire = ended }, g, i };
-        if (over(t))
-            continue;
-        g->pending++;
-        list_push(&t->done.watches, &each[i].watch.link);
+        bool watched = is_far(g->tasks[i]) ? watch_far(g, far++, i)
+                                           : watch_near(g, &each[i], i);
+        g->pending += watched;
+        each[i].all = watched ? g : NULL;
     }
     for (size_t i = 0; i < g->count; i++)
-        if (over(g->tasks[i]))
+        if (!each[i].all)
             note(g, i);
 }
 
@@ -124,28 +175,51 @@ static int park(struct gather *g, struct rota_task *me, bool shielded)
                     : wait_park(me, &g->clause, 1);
 }
 
-/* Reads the results and drops the handles; a task that stands twice was
- * handed over once. */
-static void collect(rota_task **tasks, size_t n, int *results)
+/* Marks the tasks, and takes out whoever stands twice: it was handed over
+ * once. A task of another loop is not marked, there may be others at it. */
+static void take_out_doubles(rota_task **tasks, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (results)
-            results[i] = result_of(tasks[i]);
-        if (tasks[i])
+    for (size_t i = 0; i < n; i++)
+        if (tasks[i] && !far_is(tasks[i]))
             tasks[i]->gathered = true;
-    }
     for (size_t i = 0; i < n; i++) {
         rota_task *t = tasks[i];
-        if (!t)
-            continue;
-        if (!t->gathered)
+        bool again = false;
+        for (size_t k = 0; is_far(t) && k < i && !again; k++)
+            again = tasks[k] == t;
+        if (t && !is_far(t)) {
+            again = !t->gathered;
+            t->gathered = false;
+        }
+        if (again)
             tasks[i] = NULL;
-        t->gathered = false;
     }
+}
+
+/* Reads the results and drops the handles. */
+static void collect(rota_task **tasks, size_t n, int *results)
+{
+    for (size_t i = 0; results && i < n; i++)
+        results[i] = result_of(tasks[i]);
+    take_out_doubles(tasks, n);
     for (size_t i = 0; i < n; i++) {
         rota_task_unref(tasks[i]);
         tasks[i] = NULL;
     }
+}
+
+/* Room for the watches; NULL: no memory. */
+static struct gathered *make_room(struct gather *g)
+{
+    size_t far = 0;
+    for (size_t i = 0; i < g->count; i++)
+        far += is_far(g->tasks[i]);
+    if (far > 0 && !(g->far = malloc(far * sizeof *g->far)))
+        return NULL;
+    struct gathered *each = malloc((g->count ? g->count : 1) * sizeof *each);
+    if (!each)
+        free(g->far);
+    return each;
 }
 
 /* Waits until all are over and drops the handles. My own status; that of a
@@ -158,7 +232,7 @@ static int see_through(struct gather *g, int *results)
     for (size_t i = 0; i < g->count; i++)
         if (task_waits_for(g->tasks[i], me))
             return misuse(-EDEADLK, "task %s awaits itself", me->name);
-    struct gathered *each = malloc((g->count ? g->count : 1) * sizeof *each);
+    struct gathered *each = make_room(g);
     if (!each)
         return -ENOMEM;
     int rc = wait_begin(&me);
@@ -172,6 +246,7 @@ static int see_through(struct gather *g, int *results)
     }
     collect(g->tasks, g->count, results);
     free(each);
+    free(g->far);
     return decided ? 0 : rc;
 }
 

@@ -118,6 +118,8 @@ static int check(rota_future *const *futures, size_t n, struct rota_task *me)
     for (size_t i = 0; i < n; i++) {
         if (!futures[i])
             return -ENOMEM;
+        if (futures[i]->runtime != me->runtime)
+            return -EXDEV;
         if (futures[i]->task && task_waits_for(futures[i]->task, me))
             return -EDEADLK;
     }

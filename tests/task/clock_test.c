@@ -171,8 +171,8 @@ static ROTA_ASYNC(wait_ten_in_scope, (rota_future *, f))
 }
 
 /* RACE-04 */
-CLOCK_TEST(
-    "the future is set, then the time is over, at one moment: it is done")
+CLOCK_TEST("the future is set, then the time is over, at one moment: it is "
+           "done")
 {
     rota_future *f = rota_future_new();
     CHECK_INT(rota_call_later(rota_ms(10), set_it, f, NULL), 0);
@@ -184,8 +184,8 @@ CLOCK_TEST(
 }
 
 /* RACE-05 */
-CLOCK_TEST("the time is over, then the future is set, at one moment: it is too "
-           "late, and the value stays")
+CLOCK_TEST("the time is over, then the future is set, at one moment: it is "
+           "too late, and the value stays")
 {
     rota_future *f = rota_future_new();
     rota_task *t = rota_create_task(wait_ten, f);
@@ -327,8 +327,8 @@ static void count_warnings(enum rota_log_level level, const char *line)
 }
 
 /* CANC-11, PITFALL 41 */
-CLOCK_TEST("a task that ignores its cancellation is slowed down to 20 wake-ups "
-           "a second; the others keep their time")
+CLOCK_TEST("a task that ignores its cancellation is slowed down to 20 "
+           "wake-ups a second; the others keep their time")
 {
     rota_set_log_handler(count_warnings);
     rota_task *t = rota_create_task(ignore_all);

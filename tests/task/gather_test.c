@@ -280,3 +280,104 @@ TASK_TEST("of two deadlines the outer one is not taken for the inner one")
     }
     CHECK_INT(rc, -ETIMEDOUT);
 }
+
+enum { LOOPS = 3, FAR = 30 };
+
+static ROTA_ASYNC(on_loop, (rota_loop *, loop), (int, rc))
+{
+    CHECK(rota_current_loop() == loop);
+    return rc == 0 ? rota_sleep(LONG) : give_after(rota_us(200), rc);
+}
+
+static rota_loop *loop_of(int i)
+{
+    return rota_loop_at((size_t)i % LOOPS);
+}
+
+static rota_task *on(int i, int rc)
+{
+    return rota_create_task_on(loop_of(i), on_loop, loop_of(i), rc);
+}
+
+static int gather_far(void *arg)
+{
+    (void)arg;
+    rota_task *t[FAR + 1];
+    int results[FAR + 1];
+    for (int i = 0; i < FAR; i++)
+        t[i] = on(i, i + 1);
+    t[FAR] = t[1]; /* of another loop, twice */
+    CHECK_INT(rota_gather(t, FAR + 1, results, 0), 0);
+    for (int i = 0; i < FAR; i++)
+        CHECK_INT(results[i], i + 1);
+    CHECK_INT(results[FAR], 2);
+    for (int i = 0; i < FAR; i++)
+        t[i] = on(i, i == 7 ? -EIO : 0);
+    CHECK_INT(rota_gather(t, FAR, results, 0), -EIO);
+    CHECK_INT(results[7], -EIO);
+    CHECK_INT(results[8], -ROTA_ECHILD);
+    return 0;
+}
+
+/* GATH-01, GATH-02 */
+TEST("tasks of several loops are gathered as those of one")
+{
+    CHECK_INT(rota_run_multi(LOOPS, gather_far, NULL, NULL), 0);
+}
+
+static int race_far(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 20; round++) {
+        rota_task *t[FAR];
+        int results[FAR];
+        size_t winner = FAR;
+        for (int i = 0; i < FAR; i++)
+            t[i] = on(i, i % 5 == 1 ? -EIO : i % 5 == 2 ? i : 0);
+        int rc = rota_race(t, FAR, &winner, results);
+        CHECK(rc % 5 == 2);
+        CHECK_INT(rc, winner);
+        CHECK_INT(results[winner], rc);
+        for (int i = 0; i < FAR; i++)
+            CHECK(results[i] == i || results[i] == -EIO ||
+                  results[i] == -ROTA_ECHILD);
+    }
+    return 0;
+}
+
+/* RCE-01 */
+TEST("a race of tasks of several loops has one winner")
+{
+    CHECK_INT(rota_run_multi(LOOPS, race_far, NULL, NULL), 0);
+}
+
+static ROTA_ASYNC(gather_sleepers)
+{
+    rota_task *t[FAR];
+    for (int i = 0; i < FAR; i++)
+        t[i] = on(i, 0);
+    return rota_gather(t, FAR, NULL, ROTA_COLLECT);
+}
+
+static int cancel_gather_far(void *arg)
+{
+    (void)arg;
+    rota_task *t = rota_create_task(gather_sleepers);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    t = on(1, 0);
+    rota_future *f = rota_task_future(t);
+    rota_as_completed it;
+    CHECK_INT(rota_wait(&f, 1, ROTA_ALL_COMPLETED, 0), -EXDEV);
+    CHECK_INT(rota_as_completed_init(&it, &f, 1), -EXDEV);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    return 0;
+}
+
+/* GATH-05 */
+TEST("a cancelled gather cancels tasks of other loops, and waits for them")
+{
+    CHECK_INT(rota_run_multi(LOOPS, cancel_gather_far, NULL, NULL), 0);
+}

@@ -2,6 +2,7 @@
  * rota_group_start: a task runs under who starts it until it says it is up,
  * and in the group from then on. And spawns that do not wait for a place.
  */
+#include "sim.h"
 #include "tasks.h"
 
 static int value = 7;
@@ -119,8 +120,8 @@ static ROTA_ASYNC(start_shielded, (rota_group *, g), (struct plan *, p))
     return rota_group_start(g, start_behind_shield, p, NULL);
 }
 
-TASK_TEST("its word comes after its starter was cancelled: it is not moved, "
-          "and keeps its value; its error is not lost")
+CLOCK_TEST("its word comes after its starter was cancelled: it is not moved, "
+           "and keeps its value; its error is not lost")
 {
     for (int i = 0; i < 2; i++) {
         rota_group g;
@@ -206,7 +207,7 @@ TASK_TEST("a starter inside a group that is cancelled starts nothing")
 }
 
 /* PITFALL 43 */
-TASK_TEST("a pending start keeps the group open, and its place in the limit")
+CLOCK_TEST("a pending start keeps the group open, and its place in the limit")
 {
     rota_group g;
     struct plan p = { .before = rota_ms(5), .after = rota_ms(1) };
@@ -259,7 +260,7 @@ static int nap(void *count)
 }
 
 /* GRP-25 */
-TASK_TEST("a spawn that does not wait is refused when the group is full")
+CLOCK_TEST("a spawn that does not wait is refused when the group is full")
 {
     rota_group g;
     int count = 0, refused = 0;

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "sim.h"
 #include "tasks.h"
 
 enum { THREE = 3 };
@@ -72,7 +73,7 @@ TASK_TEST("waiting for the first failure ends with it, or with the last")
 }
 
 /* WAIT-03 */
-TASK_TEST("when the time is over, it is told how many are done")
+CLOCK_TEST("when the time is over, it is told how many are done")
 {
     struct three x = { { rota_create_task(give, 1),
                          rota_create_task(sleep_long),
@@ -181,7 +182,7 @@ TASK_TEST("the end of the time and the last of them in one turn: one result")
 }
 
 /* ASC-01 */
-TASK_TEST("futures come in the order in which they are done")
+CLOCK_TEST("futures come in the order in which they are done")
 {
     struct three x = { { rota_create_task(give_after, rota_ms(3), 1),
                          rota_create_task(give_after, rota_ms(6), 2),
@@ -203,7 +204,7 @@ TASK_TEST("futures come in the order in which they are done")
 }
 
 /* ASC-02 */
-TASK_TEST("a deadline around one step ends that step; the rest go on")
+CLOCK_TEST("a deadline around one step ends that step; the rest go on")
 {
     struct three x = { { rota_create_task(give, 1),
                          rota_create_task(give_after, rota_ms(10), 2),
@@ -294,8 +295,8 @@ TASK_TEST("a step that was cancelled has taken nothing")
 }
 
 /* RCE-01 */
-TASK_TEST("the first that ends well wins; the slow one is cancelled and "
-          "waited for")
+CLOCK_TEST("the first that ends well wins; the slow one is cancelled and "
+           "waited for")
 {
     rota_task *slow = rota_create_task(clean_up_for, rota_ms(3), -ECANCELED);
     rota_task_ref(slow);
@@ -349,7 +350,7 @@ TASK_TEST("of two that end well in one turn the first wins, and the value of "
     CHECK_INT(destroyed, results[1] == 2 ? 2 : 1);
 }
 
-TASK_TEST("a race nobody wins gives the last error; all results are there")
+CLOCK_TEST("a race nobody wins gives the last error; all results are there")
 {
     rota_task *t[3] = { rota_create_task(give_after, rota_ms(2), -EIO),
                         rota_create_task(give, -EPROTO), NULL };
@@ -369,8 +370,8 @@ static ROTA_ASYNC(race_two, (rota_task *, t), (rota_task *, u))
     return rc >= 0 && rota_cancelled() ? rc + 100 : rc;
 }
 
-TASK_TEST("a race that was decided before its caller is cancelled gives the "
-          "winner; before that, all are cancelled")
+CLOCK_TEST("a race that was decided before its caller is cancelled gives the "
+           "winner; before that, all are cancelled")
 {
     rota_task *slow = rota_create_task(clean_up_for, rota_ms(3), 1);
     rota_task *r = rota_create_task(
@@ -469,7 +470,7 @@ static ROTA_ASYNC(tick_times, (int, n))
     return 0;
 }
 
-TASK_TEST("a cushion waits until nothing has stirred for so long")
+CLOCK_TEST("a cushion waits until nothing has stirred for so long")
 {
     rota_task *t = rota_create_task(tick_times, 5);
     CHECK_INT(rota_wait_all_blocked(rota_ms(100)), 0);
