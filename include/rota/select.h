@@ -17,6 +17,7 @@
 #include "rota/event.h"
 #include "rota/export.h"
 #include "rota/future.h"
+#include "rota/signal.h"
 #include "rota/time.h"
 
 enum rota_case_kind {
@@ -27,6 +28,9 @@ enum rota_case_kind {
     ROTA_CASE_RX,
     ROTA_CASE_DONE,
     ROTA_CASE_EVENT,
+    ROTA_CASE_READABLE,
+    ROTA_CASE_WRITABLE,
+    ROTA_CASE_SIGNAL,
 };
 
 /* One of the things; made by the functions below. */
@@ -35,29 +39,32 @@ typedef struct rota_case {
     int rc;       /* of the case that was done: what its own call returns */
     void *object; /* NULL: never ready */
     void *elem;   /* of a send or a receive: must stand until the return */
+    int fd;       /* of a descriptor's case; negative: never ready */
 } rota_case;
 
 /* Sends *elem, or receives into *elem; rc as rota_chan_send, rota_chan_recv.
  * A closed channel is ready, with -EPIPE. */
 static inline rota_case rota_case_send(rota_chan *c, const void *elem)
 {
-    return (rota_case){ ROTA_CASE_SEND, 0, c, (void *)elem };
+    return (
+        rota_case){ .kind = ROTA_CASE_SEND, .object = c, .elem = (void *)elem };
 }
 
 static inline rota_case rota_case_recv(rota_chan *c, void *elem)
 {
-    return (rota_case){ ROTA_CASE_RECV, 0, c, elem };
+    return (rota_case){ .kind = ROTA_CASE_RECV, .object = c, .elem = elem };
 }
 
 /* The same on a counted end. */
 static inline rota_case rota_case_tx(rota_chan_tx *tx, const void *elem)
 {
-    return (rota_case){ ROTA_CASE_TX, 0, tx, (void *)elem };
+    return (
+        rota_case){ .kind = ROTA_CASE_TX, .object = tx, .elem = (void *)elem };
 }
 
 static inline rota_case rota_case_rx(rota_chan_rx *rx, void *elem)
 {
-    return (rota_case){ ROTA_CASE_RX, 0, rx, elem };
+    return (rota_case){ .kind = ROTA_CASE_RX, .object = rx, .elem = elem };
 }
 
 /* The same on typed handles, of a channel or of an end. */
@@ -74,13 +81,34 @@ static inline rota_case rota_case_rx(rota_chan_rx *rx, void *elem)
  * outcome is the future's. */
 static inline rota_case rota_case_done(rota_future *f)
 {
-    return (rota_case){ ROTA_CASE_DONE, 0, f, NULL };
+    return (rota_case){ .kind = ROTA_CASE_DONE, .object = f };
 }
 
 /* Ready when the event is set; it stays so. rc is 0. */
 static inline rota_case rota_case_event(rota_event *e)
 {
-    return (rota_case){ ROTA_CASE_EVENT, 0, e, NULL };
+    return (rota_case){ .kind = ROTA_CASE_EVENT, .object = e };
+}
+
+/*
+ * Ready when the descriptor is readable, or writable; nothing is read. rc: the
+ * events that hold, as rota_wait_fd; -EBADF: it was closed meanwhile; -EBUSY:
+ * somebody waits for the same direction already, be it another case.
+ */
+static inline rota_case rota_case_readable(int fd)
+{
+    return (rota_case){ .kind = ROTA_CASE_READABLE, .fd = fd };
+}
+
+static inline rota_case rota_case_writable(int fd)
+{
+    return (rota_case){ .kind = ROTA_CASE_WRITABLE, .fd = fd };
+}
+
+/* Takes the next signal; rc is its number, or as for a descriptor. */
+static inline rota_case rota_case_signal(rota_signals *s)
+{
+    return (rota_case){ .kind = ROTA_CASE_SIGNAL, .object = s };
 }
 
 enum rota_select_flags {

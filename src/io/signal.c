@@ -13,9 +13,11 @@
 #include "base/misuse.h"
 #include "io/signal_take.h"
 #include "io/wait.h"
+#include "sync/source.h"
 #include "task/runtime.h"
 
 struct rota_signals {
+    struct source source; /* first: select finds it there */
     struct runtime_ender ender;
     struct signal_taken taken;
 };
@@ -26,11 +28,16 @@ static void give_up(struct runtime_ender *e, bool forked)
 {
     rota_signals *s = container_of(e, rota_signals, ender);
     close(s->taken.fd);
-    s->taken.fd = -1;
+    s->taken.fd = s->source.fd = -1;
     if (forked)
         signal_forget_taken();
     else
         signal_give_back(&s->taken, NULL);
+}
+
+static int take(struct source *s)
+{
+    return signal_read(s->fd);
 }
 
 int rota_signals_open(const sigset_t *set, rota_signals **signals)
@@ -50,6 +57,7 @@ int rota_signals_open(const sigset_t *set, rota_signals **signals)
         free(s);
         return rc;
     }
+    s->source = (struct source){ s->taken.fd, take };
     s->ender.fn = give_up;
     runtime_at_end(rt, &s->ender);
     *signals = s;

@@ -1,7 +1,5 @@
 /*
- * Calls on descriptors. They are found by their descriptor when it is closed:
- * a small table of lists, one table for each thread, since a descriptor's
- * ops are a loop's.
+ * A call on a descriptor, and the guard against the signal of a broken pipe.
  */
 #include "io/wait.h"
 
@@ -11,23 +9,12 @@
 
 #include "task/runtime.h"
 
-enum { BUCKETS = 64 };
-
+/* Of a thread. */
 struct io_thread {
-    struct list calls[BUCKETS]; /* by descriptor */
-    struct list closings;
     unsigned pipe_writers; /* for whom SIGPIPE is blocked */
     bool sigpipe_was_free; /* neither blocked nor pending before them */
     bool ready;
     struct runtime_ender ender;
-};
-
-/* A close in progress; on the closing task's stack. */
-struct io_closing {
-    struct list link;
-    int fd;
-    unsigned left; /* calls that have not ended */
-    struct clause clause;
 };
 
 static sigset_t only_sigpipe(void)
@@ -48,8 +35,8 @@ static void free_sigpipe(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* What is left are calls of tasks that were abandoned, or, in a child made by
- * fork, of the parent's. */
+/* What is left are writers that were abandoned, or, in a child made by fork,
+ * the parent's. */
 static void forget(struct runtime_ender *e, bool forked)
 {
     struct io_thread *self = container_of(e, struct io_thread, ender);
@@ -61,9 +48,6 @@ static void forget(struct runtime_ender *e, bool forked)
 
 static void io_thread_init(struct io_thread *self)
 {
-    for (int i = 0; i < BUCKETS; i++)
-        list_init(&self->calls[i]);
-    list_init(&self->closings);
     self->ender.fn = forget;
     runtime_at_end(runtime_current(), &self->ender);
     self->ready = true;
@@ -79,35 +63,25 @@ __attribute__((noinline)) static struct io_thread *io_thread(void)
     return &self;
 }
 
-static struct list *calls_on(int fd)
+/* It is claimed by who closes the descriptor: it ends as soon as it can. */
+static void leave(struct fd_use *u)
 {
-    return &io_thread()->calls[(unsigned)fd % BUCKETS];
-}
-
-static bool is_closing(int fd)
-{
-    list_each (it, &io_thread()->closings)
-        if (container_of(it, struct io_closing, link)->fd == fd)
-            return true;
-    return false;
+    struct io_call *c = container_of(u, struct io_call, use);
+    if (c->op.armed && op_cancel(task_loop(c->task), &c->op) == 1)
+        clause_fire(&c->clause, -EBADF);
 }
 
 int io_begin(struct io_call *c, int fd)
 {
     *c = (struct io_call){ .op.fd = fd };
     int rc = wait_begin(&c->task);
-    if (rc < 0)
-        return rc;
-    if (fd < 0 || is_closing(fd))
-        return -EBADF;
-    list_push(calls_on(fd), &c->link);
-    return 0;
+    return rc < 0 ? rc : fd_use_begin(&c->use, fd, leave);
 }
 
 static void completed(struct op *op)
 {
     struct io_call *c = container_of(op, struct io_call, op);
-    bool closed = c->closing && op->result == -ECANCELED;
+    bool closed = c->use.closing && op->result == -ECANCELED;
     clause_fire(&c->clause, closed ? -EBADF : op->result);
 }
 
@@ -132,7 +106,7 @@ static const struct wait_kind io_waits[] = {
 
 int io_await(struct io_call *c)
 {
-    if (c->closing)
+    if (c->use.closing)
         return -EBADF;
     c->op.done = completed;
     int rc = op_submit(task_loop(c->task), &c->op);
@@ -153,39 +127,13 @@ int io_await_events(struct io_call *c, short events)
 
 int io_end(struct io_call *c, int rc)
 {
-    list_remove(&c->link);
-    if (c->closing && --c->closing->left == 0)
-        clause_fire(&c->closing->clause, 0);
+    fd_use_end(&c->use);
     return wait_done(c->task, rc);
 }
 
-/* Claims a call for the closing task: it ends as soon as it can. */
-static void claim(struct io_closing *closing, struct io_call *c)
-{
-    c->closing = closing;
-    closing->left++;
-    if (c->op.armed && op_cancel(task_loop(c->task), &c->op) == 1)
-        clause_fire(&c->clause, -EBADF);
-}
-
-static const struct wait_kind close_wait = { "close", NULL, NULL };
-
 int io_close(struct rota_task *t, int fd)
 {
-    if (fd < 0 || is_closing(fd))
-        return -EBADF;
-    struct io_closing closing = { .fd = fd };
-    clause_init(&closing.clause, &close_wait, NULL);
-    list_push(&io_thread()->closings, &closing.link);
-    list_each (it, calls_on(fd)) {
-        struct io_call *c = container_of(it, struct io_call, link);
-        if (c->op.fd == fd)
-            claim(&closing, c);
-    }
-    if (closing.left > 0)
-        wait_park_shielded(t, &closing.clause, 1);
-    list_remove(&closing.link);
-    return op_close(task_loop(t), fd);
+    return fd_use_close(t, fd);
 }
 
 void io_hold_sigpipe(void)

@@ -18,16 +18,14 @@
 
 #include "base/list.h"
 #include "loop/op.h"
+#include "task/fd_use.h"
 #include "task/task.h"
-
-struct io_closing;
 
 struct io_call {
     struct op op; /* what to await: kind and arguments are the caller's */
     struct rota_task *task;
     struct clause clause;
-    struct list link;           /* among this thread's calls */
-    struct io_closing *closing; /* who waits for the end; NULL: nobody */
+    struct fd_use use;
 };
 
 /* Begins a suspending call of the running task: 0, and io_end must follow;

@@ -74,6 +74,11 @@ int op_submit(struct loop *l, struct op *op) ROTA_INTERNAL(op_submit);
  */
 int op_cancel(struct loop *l, struct op *op) ROTA_INTERNAL(op_cancel);
 
+/* Which of `events` hold now (POLLERR and POLLHUP too): 0: none; a negative
+ * errno. Waits for nothing, and needs no op. */
+int op_poll_now(struct loop *l, int fd, short events)
+    ROTA_INTERNAL(op_poll_now);
+
 /*
  * Closes a descriptor that ops were used on. No op may be armed on it. Late
  * events for it are dropped, so the number may be used again at once.

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/misuse.h"
-#include "sync/shared.h"
+#include "sync/taken.h"
 
 int chan_settle(struct rota_chan *c, const void *thread)
 {

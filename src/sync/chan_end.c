@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "sync/chan.h"
-#include "sync/shared.h"
+#include "sync/taken.h"
 
 /* Takes those who wait in the queue on `end` (NULL: all of them), under the
  * lock, to be told by tell(). */
@@ -28,7 +28,7 @@ static void take(struct rota_chan *c, struct list *queue, const void *end,
 static void tell(struct rota_chan *c, struct list *taken, int rc)
 {
     if (c->shared) {
-        shared_deliver_all(taken, rc);
+        taken_deliver(taken, rc);
         return;
     }
     while (!list_empty(taken))

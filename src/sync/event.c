@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "sync/shared.h"
+#include "sync/taken.h"
 
 static const char what[] = "event";
 
@@ -37,9 +37,9 @@ static void fire(struct event *e, bool set)
     list_init(&taken);
     event_lock(e);
     e->set = set;
-    shared_take_all(&e->waiters.queue, &taken);
+    taken_gather(&e->waiters.queue, &taken);
     event_unlock(e);
-    shared_deliver_all(&taken, 0);
+    taken_deliver(&taken, 0);
 }
 
 /* What a signal handler posted. */

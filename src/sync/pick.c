@@ -43,6 +43,9 @@ int pick_init(struct pick *p, struct rota_task *me)
     case ROTA_CASE_TX:
     case ROTA_CASE_RX: return init_chan(p, me);
     case ROTA_CASE_EVENT: return init_event(p, me);
+    case ROTA_CASE_READABLE:
+    case ROTA_CASE_WRITABLE:
+    case ROTA_CASE_SIGNAL: pick_probe(p, task_loop(me)); return 0;
     default: return 0;
     }
 }
@@ -57,7 +60,7 @@ int pick_try(struct pick *p, struct clause **peer)
     case ROTA_CASE_RX: return chan_get(chan_of(of), of->elem, peer);
     case ROTA_CASE_EVENT: return event_of(of->object)->set ? 0 : -EAGAIN;
     case ROTA_CASE_DONE: return rota_future_done(of->object) ? 0 : -EAGAIN;
-    default: return -EAGAIN;
+    default: return pick_try_fd(p);
     }
 }
 
@@ -84,7 +87,7 @@ static const struct wait_holder awaited = {
 
 static const struct wait_kind done_wait = { "await", unwatch, &awaited };
 
-void pick_wait(struct pick *p)
+int pick_wait(struct pick *p, struct loop *l)
 {
     rota_case *of = p->of;
     struct clause *c = p->clause;
@@ -111,6 +114,7 @@ void pick_wait(struct pick *p)
         p->watch.fire = done;
         list_push(&((struct rota_future *)of->object)->watches, &p->watch.link);
         break;
-    default: break;
+    default: return pick_wait_fd(p, l);
     }
+    return 0;
 }

@@ -19,6 +19,8 @@ struct select {
     unsigned lock_count;
     pthread_mutex_t **locks; /* ascending, each once */
     struct timer timer;
+    rota_time until;    /* of the timeout; 0: not known yet */
+    struct pick *early; /* became ready while it was put into its queue */
     struct claim claim;
 };
 
@@ -47,13 +49,23 @@ static void unlock_all(struct select *s)
         pthread_mutex_unlock(s->locks[i - 1]);
 }
 
+static bool has_object(const rota_case *c)
+{
+    switch (c->kind) {
+    case ROTA_CASE_NEVER: return false;
+    case ROTA_CASE_READABLE:
+    case ROTA_CASE_WRITABLE: return c->fd >= 0;
+    default: return c->object != NULL;
+    }
+}
+
 /* The picks: those cases that have something to wait for. */
 static int prepare(struct select *s, struct rota_task *me, rota_case *cases,
                    size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct pick *p = &s->picks[s->count];
-        if (cases[i].kind == ROTA_CASE_NEVER || !cases[i].object)
+        if (!has_object(&cases[i]))
             continue;
         p->of = &cases[i];
         int rc = pick_init(p, me);
@@ -104,44 +116,54 @@ static bool disarm(struct clause *c)
 
 static const struct wait_kind timeout_wait = { "timeout", disarm, NULL };
 
-/* Puts all clauses where they will be fired, under the locks. */
-static int enqueue(struct select *s, struct rota_task *me, rota_time until)
-{
-    struct clause *last = &s->clauses[s->count];
-    clause_init(last, &timeout_wait, s);
-    last->record = s;
-    s->timer = (struct timer){ .fire = expired };
-    int rc = timer_arm(&task_loop(me)->timers, &s->timer, until);
-    if (rc < 0)
-        return rc;
-    unsigned count = s->count + (until != ROTA_FOREVER);
-    wait_arm(me, s->clauses, count, s->lock_count ? &s->claim : NULL);
-    for (unsigned i = 0; i < s->count; i++) {
-        s->picks[i].clause = &s->clauses[i];
-        pick_wait(&s->picks[i]);
-    }
-    return 0;
-}
-
 static rota_time moment(rota_dur timeout)
 {
     return timeout == ROTA_FOREVER ? ROTA_FOREVER
                                    : rota_time_add(rota_now(), timeout);
 }
 
-/* A clause has fired with `rc`: which, or why none. */
-static int outcome(struct select *s, struct rota_task *me, rota_case *cases,
-                   int rc)
+/* Puts all clauses where they will be fired, under the locks. */
+static int enqueue(struct select *s, struct rota_task *me, rota_dur timeout)
 {
-    if (rc == -ECANCELED || me->winner == s->count)
+    if (s->until == 0)
+        s->until = moment(timeout);
+    struct clause *last = &s->clauses[s->count];
+    clause_init(last, &timeout_wait, s);
+    last->record = s;
+    s->timer = (struct timer){ .fire = expired };
+    int rc = timer_arm(&task_loop(me)->timers, &s->timer, s->until);
+    if (rc < 0)
         return rc;
-    rota_case *of = s->picks[me->winner].of;
-    of->rc = rc;
-    return (int)(of - cases);
+    unsigned count = s->count + (s->until != ROTA_FOREVER);
+    wait_arm(me, s->clauses, count, s->lock_count ? &s->claim : NULL);
+    for (unsigned i = 0; i < s->count; i++) {
+        struct pick *p = &s->picks[i];
+        p->clause = &s->clauses[i];
+        p->result = pick_wait(p, task_loop(me));
+        if (p->result != 0 && !s->early)
+            s->early = p;
+    }
+    return 0;
 }
 
-static int select_in(struct select *s, struct rota_task *me, rota_case *cases,
-                     size_t n, rota_dur timeout, unsigned flags)
+/* Waits until a clause fires: the index of its case, or why none. */
+static int wait(struct select *s, struct rota_task *me, rota_case *cases)
+{
+    if (s->early)
+        clause_fire_own(s->early->clause, s->early->result);
+    int rc = wait_sleep(me);
+    for (unsigned i = 0; i < s->count; i++)
+        if (pick_has_fd(&s->picks[i]))
+            pick_end_fd(&s->picks[i]);
+    if (rc == -ECANCELED || me->winner == s->count)
+        return rc;
+    struct pick *p = &s->picks[me->winner];
+    p->of->rc = pick_has_fd(p) ? pick_finish_fd(p, rc) : rc;
+    return (int)(p->of - cases);
+}
+
+static int select_once(struct select *s, struct rota_task *me, rota_case *cases,
+                       size_t n, rota_dur timeout, unsigned flags)
 {
     int rc = prepare(s, me, cases, n);
     if (rc < 0)
@@ -150,7 +172,7 @@ static int select_in(struct select *s, struct rota_task *me, rota_case *cases,
     lock_all(s);
     struct pick *p = try_all(s, task_loop(me), flags, &peer);
     if (!p && timeout > 0)
-        rc = enqueue(s, me, moment(timeout));
+        rc = enqueue(s, me, timeout);
     unlock_all(s);
     if (p) {
         pick_wake(p, peer);
@@ -158,7 +180,24 @@ static int select_in(struct select *s, struct rota_task *me, rota_case *cases,
     }
     if (timeout <= 0)
         return wait_done(me, -EAGAIN);
-    return rc < 0 ? rc : outcome(s, me, cases, wait_sleep(me));
+    return rc < 0 ? rc : wait(s, me, cases);
+}
+
+/* What a case has waited for may have gone to somebody else by now: then all
+ * begins anew, also the look at cancellation. */
+static int select_in(struct select *s, struct rota_task *me, rota_case *cases,
+                     size_t n, rota_dur timeout, unsigned flags)
+{
+    for (;;) {
+        int i = select_once(s, me, cases, n, timeout, flags);
+        if (i < 0 || cases[i].rc != -EAGAIN)
+            return i;
+        int rc = wait_begin(&me);
+        if (rc < 0)
+            return rc;
+        s->count = s->lock_count = 0;
+        s->early = NULL;
+    }
 }
 
 static int select_few(struct rota_task *me, rota_case *cases, size_t n,

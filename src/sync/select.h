@@ -5,18 +5,26 @@
 #ifndef SYNC_SELECT_H
 #define SYNC_SELECT_H
 
+#include "loop/op.h"
 #include "rota/select.h"
 #include "sync/chan.h"
 #include "sync/event.h"
+#include "task/fd_use.h"
 
 /* A case that can become ready, while it is looked at and waited for. */
 struct pick {
     rota_case *of;
     struct clause *clause; /* of the row */
     pthread_mutex_t *lock; /* of what it is for; NULL: one thread's */
+    int result;            /* of a descriptor: what was found before */
     union {
         struct chan_wait chan;
         struct watch watch;
+        struct {
+            struct op op;
+            struct fd_use use;
+            bool used; /* the use has begun */
+        } io;
     };
 };
 
@@ -31,7 +39,24 @@ int pick_try(struct pick *p, struct clause **peer);
 /* Tells the peer, without the locks. NULL is nothing. */
 void pick_wake(struct pick *p, struct clause *peer);
 
-/* Under the locks, the clause is armed: puts it where it will be fired. */
-void pick_wait(struct pick *p);
+/* Under the locks, the clause is armed: puts it where it will be fired. Not 0:
+ * it is ready after all, with this result, and is to be fired without the
+ * locks. */
+int pick_wait(struct pick *p, struct loop *l);
+
+/* The parts of these for a case that waits for a descriptor. */
+bool pick_has_fd(const struct pick *p);
+int pick_try_fd(struct pick *p);
+int pick_wait_fd(struct pick *p, struct loop *l);
+
+/* Before the locks: asks the kernel whether it is ready. */
+void pick_probe(struct pick *p, struct loop *l);
+
+/* It was won with `rc`: what the case's result is. -EAGAIN: what was there
+ * has gone to somebody else. */
+int pick_finish_fd(struct pick *p, int rc);
+
+/* The wait is over. */
+void pick_end_fd(struct pick *p);
 
 #endif

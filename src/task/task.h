@@ -262,11 +262,13 @@ int wait_park_shielded(struct rota_task *t, struct clause *clauses,
  * The two halves of wait_park, for clauses that others than this thread see,
  * or that may fire while they are still being set up: after the first they
  * may be put into queues, fired and taken, the second pauses. With a `claim`
- * (NULL: none) other threads may end the wait.
+ * (NULL: none) other threads may end the wait. In between the running task may
+ * fire a clause of its own; the second half then pauses only for what lingers.
  */
 void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
               struct claim *claim);
 int wait_sleep(struct rota_task *t);
+void clause_fire_own(struct clause *c, int rc);
 
 /* The task's own thread wins the wait. May be asked again in the same step. */
 bool claim_win(struct claim *claim);

@@ -115,7 +115,8 @@ void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
 
 int wait_sleep(struct rota_task *t)
 {
-    int rc = sleep_until_won(t);
+    bool over = !t->clauses && t->lingering == 0;
+    int rc = over ? t->wake_rc : sleep_until_won(t);
     if (t->claim) {
         t->runtime->claims--;
         t->claim = NULL;
@@ -181,6 +182,11 @@ void clause_fire(struct clause *c, int rc)
     struct rota_task *t = c->task;
     if (fire(c, rc))
         loop_ready(task_loop(t), &t->co.ready);
+}
+
+void clause_fire_own(struct clause *c, int rc)
+{
+    fire(c, rc);
 }
 
 void clause_enter(struct clause *c, int rc)

@@ -3,8 +3,8 @@
  * the object's lock and delivered without it: a delivery runs code of the
  * task's loop, which takes the locks of whatever else the task waited for.
  */
-#ifndef SYNC_SHARED_H
-#define SYNC_SHARED_H
+#ifndef SYNC_TAKEN_H
+#define SYNC_TAKEN_H
 
 #include <pthread.h>
 
@@ -12,9 +12,9 @@
 
 /* Takes all clauses of the queue, under its lock; `taken` gets those that
  * were won. */
-void shared_take_all(struct list *queue, struct list *taken);
+void taken_gather(struct list *queue, struct list *taken);
 
 /* Delivers them, in their order. Without any lock. */
-void shared_deliver_all(struct list *taken, int rc);
+void taken_deliver(struct list *taken, int rc);
 
 #endif

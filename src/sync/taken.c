@@ -1,11 +1,11 @@
 /*
  * From a queue under a lock to the tasks of any loop.
  */
-#include "sync/shared.h"
+#include "sync/taken.h"
 
 #include "task/task.h"
 
-void shared_take_all(struct list *queue, struct list *taken)
+void taken_gather(struct list *queue, struct list *taken)
 {
     while (!list_empty(queue)) {
         struct clause *c = container_of(queue->next, struct clause, link);
@@ -14,7 +14,7 @@ void shared_take_all(struct list *queue, struct list *taken)
     }
 }
 
-void shared_deliver_all(struct list *taken, int rc)
+void taken_deliver(struct list *taken, int rc)
 {
     struct list *link;
     while ((link = list_pop(taken)) != NULL)

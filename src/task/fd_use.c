@@ -1,0 +1,108 @@
+/*
+ * Users of descriptors, found by their descriptor when it is closed: a small
+ * table of lists, one table for each thread, since a descriptor's ops are a
+ * loop's.
+ */
+#include "task/fd_use.h"
+
+#include <errno.h>
+
+#include "loop/op.h"
+#include "task/runtime.h"
+
+enum { BUCKETS = 64 };
+
+struct fd_table {
+    struct list uses[BUCKETS]; /* by descriptor */
+    struct list closings;
+    struct runtime_ender ender;
+    bool ready;
+};
+
+/* A close in progress; on the closing task's stack. */
+struct fd_closing {
+    struct list link;
+    int fd;
+    unsigned left; /* users that have not left */
+    struct clause clause;
+};
+
+/* What is left are calls of tasks that were abandoned, or, in a child made by
+ * fork, of the parent's. */
+static void forget(struct runtime_ender *e, bool forked)
+{
+    (void)forked;
+    container_of(e, struct fd_table, ender)->ready = false;
+}
+
+static void table_init(struct fd_table *t)
+{
+    for (int i = 0; i < BUCKETS; i++)
+        list_init(&t->uses[i]);
+    list_init(&t->closings);
+    t->ender.fn = forget;
+    runtime_at_end(runtime_current(), &t->ender);
+    t->ready = true;
+}
+
+/* Not inlined: the address of a thread's own memory must not be kept over a
+ * switch. */
+__attribute__((noinline)) static struct fd_table *table(void)
+{
+    static _Thread_local struct fd_table self;
+    if (!self.ready)
+        table_init(&self);
+    return &self;
+}
+
+static struct list *uses_of(int fd)
+{
+    return &table()->uses[(unsigned)fd % BUCKETS];
+}
+
+bool fd_is_closing(int fd)
+{
+    list_each (it, &table()->closings)
+        if (container_of(it, struct fd_closing, link)->fd == fd)
+            return true;
+    return false;
+}
+
+int fd_use_begin(struct fd_use *u, int fd, void (*leave)(struct fd_use *u))
+{
+    if (fd < 0 || fd_is_closing(fd))
+        return -EBADF;
+    *u = (struct fd_use){ .fd = fd, .leave = leave };
+    list_push(uses_of(fd), &u->link);
+    return 0;
+}
+
+void fd_use_end(struct fd_use *u)
+{
+    list_remove(&u->link);
+    if (u->closing && --u->closing->left == 0)
+        clause_fire(&u->closing->clause, 0);
+}
+
+static const struct wait_kind close_wait = { "close", NULL, NULL };
+
+int fd_use_close(struct rota_task *t, int fd)
+{
+    if (fd < 0 || fd_is_closing(fd))
+        return -EBADF;
+    struct fd_closing closing = { .fd = fd };
+    clause_init(&closing.clause, &close_wait, NULL);
+    list_push(&table()->closings, &closing.link);
+    list_each (it, uses_of(fd)) {
+        struct fd_use *u = container_of(it, struct fd_use, link);
+        if (u->fd != fd)
+            continue;
+        u->closing = &closing;
+        closing.left++;
+        u->leave(u);
+    }
+    if (closing.left > 0)
+        wait_park_shielded(t, &closing.clause, 1);
+    list_remove(&closing.link);
+    return op_close(task_loop(t), fd);
+}
