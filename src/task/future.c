@@ -10,6 +10,7 @@
 #include "base/misuse.h"
 #include "rota/log.h"
 #include "task/context.h"
+#include "task/root.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -143,6 +144,28 @@ void future_fini(struct rota_future *f)
     free(f->err);
 }
 
+struct wanted {
+    const struct runtime *runtime;
+    bool runs;
+};
+
+static void compare(struct runtime *rt, void *arg)
+{
+    struct wanted *w = arg;
+    w->runs |= rt == w->runtime;
+}
+
+int future_check(const struct rota_future *f)
+{
+    if (f->runtime == runtime_current())
+        return 0;
+    struct wanted w = { f->runtime, false };
+    root_each(compare, &w);
+    if (!w.runs)
+        return 0; /* its loop is over, it is that of whoever holds it */
+    return misuse(-EXDEV, "a future used on another thread than its loop's");
+}
+
 rota_future *rota_future_new(void)
 {
     struct runtime *rt = runtime_current();
@@ -181,7 +204,12 @@ void rota_future_unref(rota_future *f)
 
 int rota_future_set(rota_future *f, int rc, void *value, rota_cb *dtor)
 {
-    if (f->state != ROTA_PENDING || f->task)
+    if (f->task)
+        return -EALREADY;
+    int here = future_check(f);
+    if (here < 0)
+        return here;
+    if (f->state != ROTA_PENDING)
         return -EALREADY;
     f->value = value;
     f->dtor = dtor;
@@ -197,7 +225,8 @@ int rota_future_cancel(rota_future *f)
 {
     if (f->task)
         return rota_task_cancel(f->task, NULL) ? 0 : -EALREADY;
-    return future_finish(f, ROTA_CANCELLED, -ECANCELED);
+    int rc = future_check(f);
+    return rc < 0 ? rc : future_finish(f, ROTA_CANCELLED, -ECANCELED);
 }
 
 bool rota_future_done(const rota_future *f)
@@ -252,6 +281,8 @@ int rota_future_wait(rota_future *f, rota_outcome *out)
         return rota_join(f->task, out);
     struct rota_task *me;
     int rc = wait_begin(&me);
+    if (rc == 0)
+        rc = future_check(f);
     if (rc < 0)
         return rc;
     rota_future_ref(f); /* whoever sets it may drop it before we run */
@@ -265,6 +296,9 @@ int rota_future_wait(rota_future *f, rota_outcome *out)
 
 int rota_future_on_done(rota_future *f, rota_cb *fn, void *arg)
 {
+    int rc = future_check(f);
+    if (rc < 0)
+        return rc;
     struct callback *cb = malloc(sizeof *cb);
     if (!cb)
         return -ENOMEM;
@@ -279,7 +313,9 @@ int rota_future_on_done(rota_future *f, rota_cb *fn, void *arg)
 
 int rota_future_off_done(rota_future *f, rota_cb *fn, void *arg)
 {
-    int count = 0;
+    int count = future_check(f);
+    if (count < 0)
+        return count;
     list_each_safe (it, &f->callbacks) {
         struct callback *cb = container_of(it, struct callback, link);
         if (cb->fn != fn || cb->arg != arg)

@@ -37,6 +37,9 @@ struct rota_future {
 void future_init(struct rota_future *f, struct runtime *rt,
                  struct rota_task *task);
 
+/* 0, or the code of the misuse: a future is its own loop's to touch. */
+int future_check(const struct rota_future *f) ROTA_INTERNAL(future_check);
+
 /* Finishes it: 0, or -EALREADY. */
 int future_finish(struct rota_future *f, enum rota_state state, int rc);
 

@@ -161,12 +161,22 @@ static int spawn(struct group *g, const struct task_spec *spec, rota_task **out)
     return t ? 0 : -ENOMEM;
 }
 
+static int check_place(const rota_task_options *options)
+{
+    if (!options || !options->loop)
+        return 0;
+    return misuse(-EINVAL, "a group's members run on the group's loop");
+}
+
 int rota_group_spawn_at(rota_group *g, rota_fn *fn, void *arg,
                         const rota_task_options *options, rota_task **out,
                         const char *name, const char *site)
 {
+    int rc = check_place(options);
+    if (rc < 0)
+        return rc;
     struct task_spec spec = { fn, arg, 0, options, name, site };
-    int rc = group_admit(group_of(g));
+    rc = group_admit(group_of(g));
     return rc < 0 ? rc : spawn(group_of(g), &spec, out);
 }
 
@@ -176,6 +186,9 @@ int rota_group_try_spawn_at(rota_group *group, rota_fn *fn, void *arg,
 {
     struct group *g = group_of(group);
     struct task_spec spec = { fn, arg, 0, options, name, site };
+    int rc = check_place(options);
+    if (rc < 0)
+        return rc;
     if (g->open && full(g))
         return -EAGAIN;
     return g->open ? spawn(g, &spec, out) : -ESHUTDOWN;

@@ -240,6 +240,8 @@ rota_task *rota_spawn_copy(rota_fn *fn, const void *args, size_t size,
 
 rota_task *rota_task_ref(rota_task *t)
 {
+    if (future_check(&t->done) < 0)
+        return NULL;
     t->done.refs++;
     return t;
 }

@@ -281,6 +281,88 @@ MULTI_TEST(LOOPS, "a storm: all loops join all tasks of all loops")
         rota_task_unref(t[i]);
 }
 
+MULTI_TEST(LOOPS, "tasks of several loops are gathered and raced as those of "
+                  "one")
+{
+    enum { COUNT = 40 };
+    rota_task *t[COUNT];
+    int results[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        t[i] = rota_create_task_on(rota_loop_at(i % LOOPS), give_after,
+                                   rota_us(50 * (i % 9)), (int)i);
+    CHECK_INT(rota_gather(t, COUNT, results, 0), 0);
+    for (int i = 0; i < COUNT; i++)
+        CHECK(results[i] == i && !t[i]);
+
+    t[0] = t[2] = rota_create_task_on(other_loop(), sleep_long);
+    t[1] = rota_create_task_on(rota_loop_at(2), fail_with_text);
+    t[3] = rota_create_task(sleep_long);
+    CHECK_INT(rota_gather(t, 4, results, 0), -EIO);
+    CHECK_INT(results[0], -ROTA_ECHILD);
+    CHECK_INT(results[2], -ROTA_ECHILD);
+    CHECK_INT(results[3], -ROTA_ECHILD);
+
+    size_t winner = 9;
+    t[0] = rota_create_task_on(other_loop(), sleep_long);
+    t[1] = rota_create_task(sleep_long);
+    t[2] = rota_create_task_on(rota_loop_at(3), give_after, rota_us(200), 8);
+    CHECK_INT(rota_race(t, 3, &winner, NULL), 8);
+    CHECK_INT(winner, 2);
+}
+
+static ROTA_ASYNC(gather_far)
+{
+    rota_task *t[2] = { rota_create_task_on(other_loop(), sleep_long),
+                        rota_create_task_on(other_loop(), clean_up_for,
+                                            rota_ms(1), 0) };
+    return rota_gather(t, 2, NULL, 0);
+}
+
+MULTI_TEST(2, "who gathers far tasks and is cancelled cancels them, and waits")
+{
+    rota_task *t = rota_create_task(gather_far);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+}
+
+static ROTA_ASYNC(misuse_future, (rota_future *, f), (rota_task *, t))
+{
+    rota_future *of_task = rota_task_future(t);
+    rota_as_completed it;
+    CHECK_INT(rota_future_set(f, 1, NULL, NULL), -EXDEV);
+    CHECK_INT(rota_future_cancel(f), -EXDEV);
+    CHECK_INT(rota_future_wait(f, NULL), -EXDEV);
+    CHECK_INT(rota_future_on_done(f, free, NULL), -EXDEV);
+    CHECK_INT(rota_future_off_done(f, free, NULL), -EXDEV);
+    CHECK_INT(rota_wait(&of_task, 1, ROTA_ALL_COMPLETED, 0), -EXDEV);
+    CHECK_INT(rota_as_completed_init(&it, &of_task, 1), -EXDEV);
+    CHECK(!rota_task_ref(t));
+    CHECK_INT(misuses, 6);
+    CHECK_INT(rota_future_wait(of_task, NULL), 0);
+    return 0;
+}
+
+MULTI_TEST(2, "what a future's own loop alone may do is told to others")
+{
+    rota_set_misuse_handler(count_misuse);
+    rota_future *f = rota_future_new();
+    rota_task *t = rota_create_task(give_after, rota_ms(1), 0);
+    CHECK_INT(
+        rota_await(rota_create_task_on(other_loop(), misuse_future, f, t)), 0);
+    CHECK(!rota_future_done(f));
+    rota_future_unref(f);
+    rota_task_unref(t);
+    rota_group g;
+    rota_task_options o = { .loop = other_loop() };
+    CHECK_INT(rota_group_begin(&g, 0), 0);
+    CHECK_INT(rota_group_spawn(&g, nothing_rota_entry, NULL, &o, NULL),
+              -EINVAL);
+    CHECK_INT(rota_group_try_spawn(&g, nothing_rota_entry, NULL, &o, NULL),
+              -EINVAL);
+    CHECK_INT(rota_group_end(&g, 0), 0);
+}
+
 struct pipe_ends {
     int ends[2];
     atomic_bool waiting;
@@ -303,9 +385,10 @@ MULTI_TEST(2, "main may wait for a task of another loop that waits for a "
     rota_task *t = rota_create_task_on(other_loop(), read_far, &p);
     while (!atomic_load(&p.waiting))
         CHECK_INT(rota_sleep(rota_us(100)), 0);
-    CHECK_INT(rota_wait_for(rota_create_task(await_far, rota_task_ref(t)),
-                            rota_ms(20)),
+    CHECK_INT(rota_wait_for(rota_create_task(join_far, t), rota_ms(20)),
               -ETIMEDOUT);
+    CHECK(!rota_task_done(t));
+    rota_task_cancel(t, NULL);
     CHECK_INT(rota_await(t), -ROTA_ECHILD);
 
     t = rota_create_task_on(other_loop(), read_far, &p);
