@@ -73,12 +73,12 @@ void context_unref(struct context *c)
 /* Where the running code's context hangs; NULL: on a foreign thread. */
 static struct context **here(void)
 {
-    struct context **c = thread_context();
-    if (c)
-        return c;
     struct rota_task *t = task_current();
     if (t)
         return &t->context;
+    struct context **c = thread_context();
+    if (c)
+        return c;
     struct runtime *rt = runtime_current();
     return rt ? &rt->context : NULL;
 }

@@ -133,7 +133,7 @@ struct rota_task {
 
     rota_fn *fn;
     void *arg;
-    struct defer *defers; /* newest first */
+    struct defer *defers;    /* newest first */
     struct context *context; /* of its variables; NULL: empty */
     struct rota_future done;
     int failed;   /* the code that done.err belongs to */

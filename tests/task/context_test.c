@@ -1,6 +1,7 @@
 /*
  * Context variables: who sees which value, and how long it lives.
  */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "tasks.h"
@@ -202,6 +203,47 @@ TASK_TEST("a task spawned by a callback begins with the callback's values")
     CHECK_INT(rota_sleep(0), 0);
     CHECK_INT(rota_await(t), 0);
     CHECK_STR(trace, "callback");
+}
+
+static void *run_from_outside(void *loop)
+{
+    rota_outcome out;
+    rota_tfuture *f = rota_run_coroutine_threadsafe(loop, say_user_entry, NULL);
+    CHECK_INT(rota_tfuture_wait(f, ROTA_FOREVER, &out), 0);
+    CHECK_INT(rota_call_soon_threadsafe(loop, say_user, NULL), 0);
+    rota_tfuture_unref(f);
+    rota_loop_unref(loop);
+    return NULL;
+}
+
+/* CTX-04 */
+TASK_TEST("what no task has asked for begins with what rota_run began with")
+{
+    set_user("main");
+    pthread_t thread;
+    rota_loop *loop = rota_loop_ref(rota_current_loop());
+    pthread_create(&thread, NULL, run_from_outside, loop);
+    while (strlen(trace) < 2 * strlen("nobody"))
+        CHECK_INT(rota_sleep(rota_us(100)), 0);
+    pthread_join(thread, NULL);
+    CHECK_STR(trace, "nobodynobody");
+    CHECK_STR(user_here(), "main");
+}
+
+static int say_on(void *arg)
+{
+    (void)arg;
+    set_user("first");
+    rota_task *t = rota_create_task_on(rota_loop_at(1), say_user_below, 2);
+    set_user("second");
+    return rota_await(t);
+}
+
+/* CTX-01 */
+TEST("a task placed on another loop has its spawner's values")
+{
+    CHECK_INT(rota_run_multi(2, say_on, NULL, NULL), 0);
+    CHECK_STR(trace, "first");
 }
 
 static int freed;
