@@ -1,14 +1,14 @@
 #!/bin/sh
-# Mistakes in a declaration that the compiler must catch. Each file of cases/
+# Mistakes that the compiler must catch. Each file of CASES
 # holds one, and a line "want: TEXT" with what its diagnostics must mention;
 # good.c must compile without a word.
 #
-# usage: compile_fail.sh SOURCE_ROOT COMPILER...
+# usage: compile_fail.sh SOURCE_ROOT CASES COMPILER...
 # Compilers that are not installed are skipped. Prints TAP.
 
 root=$1
-shift
-cases=$root/tests/model/cases
+cases=$root/$2
+shift 2
 n=0
 
 result() # ok? name detail
