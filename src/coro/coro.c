@@ -52,7 +52,13 @@ void coro_leave(struct coro_thread *t)
     t->current = NULL;
 }
 
-void coro_forget(void)
+void coro_attach(struct coro_thread *t)
+{
+    *t = (struct coro_thread){ .errno_at = &errno, .current = &t->root };
+    this_thread = t;
+}
+
+void coro_detach(void)
 {
     this_thread = NULL;
 }

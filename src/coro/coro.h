@@ -80,9 +80,13 @@ struct coro_thread *coro_thread(void) ROTA_INTERNAL(coro_thread);
 int coro_enter(struct coro_thread *t);
 void coro_leave(struct coro_thread *t);
 
-/* In a child made by fork: this thread has none any more, and what its state
- * held is left as it is. */
-void coro_forget(void);
+/* Gives a thread that runs no coroutines a state: it has no overflow to
+ * report, so nothing of this can fail. */
+void coro_attach(struct coro_thread *t);
+
+/* Takes that away; in a child made by fork, also a state that coro_enter gave:
+ * what it holds is left as it is. */
+void coro_detach(void);
 
 /*
  * Prepares `c` to run entry(arg) on `stack` at the first switch to it. The

@@ -62,18 +62,29 @@ static void reap(rota_process *p)
     rota_future_set(p->ended, 0, NULL, NULL);
 }
 
+/* Until it has ended: its descriptor can be read then, or -ECANCELED. A
+ * process is not given up because memory is short for a moment. */
+static int await_end(const rota_process *p)
+{
+    int rc;
+    while ((rc = rota_wait_fd(p->pidfd, POLLIN)) < 0 && rc != -ECANCELED)
+        if (rota_sleep(rota_ms(10)) == -ENOMEM)
+            rota_ignore(rota_checkpoint());
+    return rc;
+}
+
 static void kill_and_reap(rota_process *p)
 {
     rota_process_signal(p, SIGKILL);
     ROTA_SHIELD (ROTA_FOREVER) {
-        rota_ignore(rota_wait_fd(p->pidfd, POLLIN));
+        rota_ignore(await_end(p));
     }
     reap(p);
 }
 
 static void watch(rota_process *p)
 {
-    if (rota_wait_fd(p->pidfd, POLLIN) >= 0) {
+    if (await_end(p) >= 0) {
         reap(p);
     } else if (p->flags & ROTA_PROCESS_KILL_ON_FREE) {
         kill_and_reap(p);

@@ -97,7 +97,7 @@ static void in_child(void)
     was_loop = served && !thread_is_worker();
     for (struct runtime *rt = first; rt; rt = rt->next)
         disinherit(rt);
-    coro_forget();
+    coro_detach();
     atomic_store(&misuse_stale, true);
 }
 

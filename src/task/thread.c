@@ -195,7 +195,7 @@ static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct pool *p = w->pool;
-    bool entered = coro_enter(&w->coro) == 0;
+    coro_attach(&w->coro);
     clock_follow(p->runtime->loop.clock);
     if (p->nice)
         setpriority(PRIO_PROCESS, (id_t)gettid(), p->nice);
@@ -206,8 +206,7 @@ static void *worker_main(void *arg)
         j->state = JOB_RUNNING;
         run_job(w, j);
     }
-    if (entered)
-        coro_leave(&w->coro);
+    coro_detach();
     p->threads--;
     list_remove(&w->link);
     if (p->orphaned) {

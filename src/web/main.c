@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/net.h"
+#include "loop/op.h"
 #include "rota.h"
 #include "rota/signal.h"
 #include "task/task.h"
@@ -166,7 +167,7 @@ static int serve_until_signal(struct app *app, rota_signals *signals)
     struct watcher w = { &app->server, signals };
     rota_task *watching = rota_create_task(watch_signals, &w);
     if (!watching) {
-        http_server_drain(&app->server);
+        op_close(app->server.loop, app->server.accept.fd);
         return -ENOMEM;
     }
     int rc = http_server_run(&app->server);

@@ -1,0 +1,565 @@
+/*
+ * The wrapped calls, the count, and what must be left of a round: nothing.
+ * Blocks on the heap, mappings, descriptors and threads are counted; what
+ * belongs to the loop is in its own ledger.
+ */
+#include "faults.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <liburing.h>
+
+#include "rota.h"
+#include "test.h"
+
+enum {
+    ROUND_SECONDS = 10,
+    ROUNDS_MOST = 5000, /* a scenario that never gets through is wrong */
+    FRAMES_MOST = 16,
+    /* Exit codes of a round. */
+    ROUND_GOOD = 0,
+    ROUND_DONE = 1, /* good, and there was no fault any more */
+};
+
+static atomic_int counting; /* > 0: the calls count */
+static atomic_long left;    /* calls before the one that fails */
+static enum fault_kind kind;
+
+static atomic_long blocks; /* on the heap */
+static atomic_long maps;
+
+/* The fault of this round. */
+static struct {
+    const char *name;
+    int error;
+    void *frames[FRAMES_MOST];
+    int frame_count;
+} fault;
+
+void faults_off(void)
+{
+    atomic_fetch_sub(&counting, 1);
+}
+
+void faults_on(void)
+{
+    atomic_fetch_add(&counting, 1);
+}
+
+/* Whether this call is the one. */
+static bool strikes(const char *name, int error, enum fault_kind of)
+{
+    if (atomic_load(&counting) <= 0 || kind != of ||
+        atomic_fetch_sub(&left, 1) != 1)
+        return false;
+    fault.name = name;
+    fault.error = error;
+    fault.frame_count = backtrace(fault.frames, FRAMES_MOST);
+    errno = error;
+    return true;
+}
+
+/* A wrapped call: how it fails for want of something, and that it may be
+ * interrupted. */
+#define FAILS(name, error, value)           \
+    if (strikes(#name, error, FAULT_ERROR)) \
+        return value;
+#define INTERRUPTS(name, value)                 \
+    if (strikes(#name, EINTR, FAULT_INTERRUPT)) \
+        return value;
+
+#define WRAP(type, name, params) \
+    type __real_##name params;   \
+    type __wrap_##name params;   \
+    type __wrap_##name params
+
+/* -------------------------------------------------------------- the heap */
+
+static void *counted(void *p)
+{
+    blocks += p != NULL;
+    return p;
+}
+
+WRAP(void *, malloc, (size_t size))
+{
+    FAILS(malloc, ENOMEM, NULL)
+    return counted(__real_malloc(size));
+}
+
+WRAP(void *, calloc, (size_t n, size_t size))
+{
+    FAILS(calloc, ENOMEM, NULL)
+    return counted(__real_calloc(n, size));
+}
+
+WRAP(void *, realloc, (void *p, size_t size))
+{
+    FAILS(realloc, ENOMEM, NULL)
+    void *q = __real_realloc(p, size);
+    return p ? q : counted(q);
+}
+
+WRAP(void *, reallocarray, (void *p, size_t n, size_t size))
+{
+    FAILS(reallocarray, ENOMEM, NULL)
+    void *q = __real_reallocarray(p, n, size);
+    return p ? q : counted(q);
+}
+
+WRAP(void *, aligned_alloc, (size_t align, size_t size))
+{
+    FAILS(aligned_alloc, ENOMEM, NULL)
+    return counted(__real_aligned_alloc(align, size));
+}
+
+WRAP(void, free, (void *p))
+{
+    blocks -= p != NULL;
+    __real_free(p);
+}
+
+/* ------------------------------------------------------------- mappings */
+
+WRAP(void *, mmap64,
+     (void *at, size_t size, int prot, int flags, int fd, off_t offset))
+{
+    FAILS(mmap, ENOMEM, MAP_FAILED)
+    void *p = __real_mmap64(at, size, prot, flags, fd, offset);
+    maps += p != MAP_FAILED;
+    return p;
+}
+
+WRAP(int, munmap, (void *p, size_t size))
+{
+    maps--;
+    return __real_munmap(p, size);
+}
+
+WRAP(int, madvise, (void *p, size_t size, int advice))
+{
+    FAILS(madvise, EINVAL, -1)
+    return __real_madvise(p, size, advice);
+}
+
+WRAP(int, mprotect, (void *p, size_t size, int prot))
+{
+    FAILS(mprotect, ENOMEM, -1)
+    return __real_mprotect(p, size, prot);
+}
+
+WRAP(int, sigaltstack, (const stack_t *new, stack_t *old))
+{
+    if (new)
+        FAILS(sigaltstack, ENOMEM, -1)
+    return __real_sigaltstack(new, old);
+}
+
+/* ---------------------------------------------------- making descriptors */
+
+WRAP(int, eventfd, (unsigned n, int flags))
+{
+    FAILS(eventfd, EMFILE, -1)
+    return __real_eventfd(n, flags);
+}
+
+WRAP(int, epoll_create1, (int flags))
+{
+    FAILS(epoll_create1, EMFILE, -1)
+    return __real_epoll_create1(flags);
+}
+
+WRAP(int, signalfd, (int fd, const sigset_t *set, int flags))
+{
+    if (fd < 0)
+        FAILS(signalfd, EMFILE, -1)
+    return __real_signalfd(fd, set, flags);
+}
+
+WRAP(int, socket, (int domain, int type, int protocol))
+{
+    FAILS(socket, EMFILE, -1)
+    return __real_socket(domain, type, protocol);
+}
+
+WRAP(int, accept4, (int fd, struct sockaddr *a, socklen_t *size, int flags))
+{
+    FAILS(accept4, EMFILE, -1)
+    INTERRUPTS(accept4, -1)
+    return __real_accept4(fd, a, size, flags);
+}
+
+WRAP(int, open64, (const char *path, int flags, ...))
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    FAILS(open, EMFILE, -1)
+    INTERRUPTS(open, -1)
+    return __real_open64(path, flags, mode);
+}
+
+/* --------------------------------------------------- using descriptors */
+
+WRAP(int, epoll_ctl, (int e, int action, int fd, struct epoll_event *ev))
+{
+    FAILS(epoll_ctl, ENOMEM, -1)
+    return __real_epoll_ctl(e, action, fd, ev);
+}
+
+WRAP(int, epoll_wait, (int e, struct epoll_event *ev, int most, int ms))
+{
+    INTERRUPTS(epoll_wait, -1)
+    return __real_epoll_wait(e, ev, most, ms);
+}
+
+WRAP(long, syscall,
+     (long number, long a, long b, long c, long d, long e, long f))
+{
+    if (number == SYS_epoll_pwait2) {
+        FAILS(epoll_pwait2, ENOSYS, -1)
+        INTERRUPTS(epoll_pwait2, -1)
+    }
+    return __real_syscall(number, a, b, c, d, e, f);
+}
+
+WRAP(int, poll, (struct pollfd * fds, nfds_t n, int ms))
+{
+    INTERRUPTS(poll, -1)
+    return __real_poll(fds, n, ms);
+}
+
+WRAP(int, bind, (int fd, const struct sockaddr *a, socklen_t size))
+{
+    FAILS(bind, EADDRINUSE, -1)
+    return __real_bind(fd, a, size);
+}
+
+WRAP(int, connect, (int fd, const struct sockaddr *a, socklen_t size))
+{
+    FAILS(connect, ECONNREFUSED, -1)
+    INTERRUPTS(connect,
+               __real_connect(fd, a, size) == 0 ? 0 : (errno = EINTR, -1))
+    return __real_connect(fd, a, size);
+}
+
+WRAP(int, setsockopt,
+     (int fd, int level, int name, const void *value, socklen_t size))
+{
+    FAILS(setsockopt, ENOMEM, -1)
+    return __real_setsockopt(fd, level, name, value, size);
+}
+
+WRAP(int, getsockopt,
+     (int fd, int level, int name, void *value, socklen_t *size))
+{
+    FAILS(getsockopt, ENOMEM, -1)
+    return __real_getsockopt(fd, level, name, value, size);
+}
+
+WRAP(ssize_t, recv, (int fd, void *data, size_t size, int flags))
+{
+    FAILS(recv, ECONNRESET, -1)
+    INTERRUPTS(recv, -1)
+    return __real_recv(fd, data, size, flags);
+}
+
+WRAP(ssize_t, send, (int fd, const void *data, size_t size, int flags))
+{
+    FAILS(send, ECONNRESET, -1)
+    INTERRUPTS(send, -1)
+    return __real_send(fd, data, size, flags);
+}
+
+WRAP(ssize_t, read, (int fd, void *data, size_t size))
+{
+    FAILS(read, EIO, -1)
+    INTERRUPTS(read, -1)
+    return __real_read(fd, data, size);
+}
+
+WRAP(ssize_t, pread64, (int fd, void *data, size_t size, off_t at))
+{
+    FAILS(pread, EIO, -1)
+    INTERRUPTS(pread, -1)
+    return __real_pread64(fd, data, size, at);
+}
+
+WRAP(ssize_t, pwrite64, (int fd, const void *data, size_t size, off_t at))
+{
+    FAILS(pwrite, ENOSPC, -1)
+    INTERRUPTS(pwrite, -1)
+    return __real_pwrite64(fd, data, size, at);
+}
+
+WRAP(int, fsync, (int fd))
+{
+    FAILS(fsync, EIO, -1)
+    return __real_fsync(fd);
+}
+
+/* Not that to the loop's eventfd, which the kernel cannot refuse. */
+WRAP(ssize_t, write, (int fd, const void *data, size_t size))
+{
+    if (size != sizeof(uint64_t))
+        FAILS(write, EIO, -1)
+    INTERRUPTS(write, -1)
+    return __real_write(fd, data, size);
+}
+
+WRAP(int, fstat64, (int fd, struct stat64 *st))
+{
+    FAILS(fstat, EIO, -1)
+    return __real_fstat64(fd, st);
+}
+
+WRAP(int, getaddrinfo,
+     (const char *name, const char *service, const struct addrinfo *hints,
+      struct addrinfo **out))
+{
+    FAILS(getaddrinfo, ENOMEM, EAI_MEMORY)
+    return __real_getaddrinfo(name, service, hints, out);
+}
+
+/* -------------------------------------------------------- threads, waits */
+
+WRAP(int, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attr, void *(*fn)(void *),
+      void *arg))
+{
+    FAILS(pthread_create, EAGAIN, EAGAIN)
+    return __real_pthread_create(thread, attr, fn, arg);
+}
+
+WRAP(int, sem_wait, (sem_t * sem))
+{
+    INTERRUPTS(sem_wait, -1)
+    return __real_sem_wait(sem);
+}
+
+WRAP(ssize_t, getrandom, (void *data, size_t size, unsigned flags))
+{
+    FAILS(getrandom, EAGAIN, -1)
+    INTERRUPTS(getrandom, -1)
+    return __real_getrandom(data, size, flags);
+}
+
+/* -------------------------------------------------------------- io_uring */
+
+WRAP(int, io_uring_queue_init_params,
+     (unsigned entries, struct io_uring *ring, struct io_uring_params *p))
+{
+    FAILS(io_uring_queue_init_params, ENOMEM, -ENOMEM)
+    return __real_io_uring_queue_init_params(entries, ring, p);
+}
+
+WRAP(struct io_uring_probe *, io_uring_get_probe_ring, (struct io_uring * ring))
+{
+    FAILS(io_uring_get_probe_ring, ENOMEM, NULL)
+    return __real_io_uring_get_probe_ring(ring);
+}
+
+WRAP(int, io_uring_register_buf_ring,
+     (struct io_uring * ring, struct io_uring_buf_reg *reg, unsigned flags))
+{
+    FAILS(io_uring_register_buf_ring, ENOMEM, -ENOMEM)
+    return __real_io_uring_register_buf_ring(ring, reg, flags);
+}
+
+WRAP(int, io_uring_register_ring_fd, (struct io_uring * ring))
+{
+    FAILS(io_uring_register_ring_fd, ENOMEM, -ENOMEM)
+    return __real_io_uring_register_ring_fd(ring);
+}
+
+WRAP(int, io_uring_ring_dontfork, (struct io_uring * ring))
+{
+    FAILS(io_uring_ring_dontfork, ENOMEM, -ENOMEM)
+    return __real_io_uring_ring_dontfork(ring);
+}
+
+/* The kernel is short of memory for requests: passing. */
+WRAP(int, io_uring_submit, (struct io_uring * ring))
+{
+    FAILS(io_uring_submit, EAGAIN, -EAGAIN)
+    INTERRUPTS(io_uring_submit, -EINTR)
+    return __real_io_uring_submit(ring);
+}
+
+WRAP(int, io_uring_submit_and_wait, (struct io_uring * ring, unsigned n))
+{
+    FAILS(io_uring_submit_and_wait, EAGAIN, -EAGAIN)
+    INTERRUPTS(io_uring_submit_and_wait, -EINTR)
+    return __real_io_uring_submit_and_wait(ring, n);
+}
+
+WRAP(int, io_uring_submit_and_get_events, (struct io_uring * ring))
+{
+    FAILS(io_uring_submit_and_get_events, EBUSY, -EBUSY)
+    INTERRUPTS(io_uring_submit_and_get_events, -EINTR)
+    return __real_io_uring_submit_and_get_events(ring);
+}
+
+WRAP(int, io_uring_submit_and_wait_timeout,
+     (struct io_uring * ring, struct io_uring_cqe **cqe, unsigned n,
+      struct __kernel_timespec *t, sigset_t *mask))
+{
+    FAILS(io_uring_submit_and_wait_timeout, EAGAIN, -EAGAIN)
+    INTERRUPTS(io_uring_submit_and_wait_timeout, -EINTR)
+    return __real_io_uring_submit_and_wait_timeout(ring, cqe, n, t, mask);
+}
+
+/* -------------------------------------------------------------- a round */
+
+struct held {
+    long blocks, maps, fds, threads;
+};
+
+static long entries(const char *path)
+{
+    DIR *d = opendir(path);
+    long n = 0;
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static struct held held_now(void)
+{
+    return (struct held){ blocks, maps, entries("/proc/self/fd"),
+                          entries("/proc/self/task") };
+}
+
+static int told = STDERR_FILENO; /* where failures are */
+
+static void blame(const char *what, long a, long b)
+{
+    dprintf(told, "# round with %s failing (errno %d): %s %ld, %ld\n",
+            fault.name ? fault.name : "nothing", fault.error, what, a, b);
+    backtrace_symbols_fd(fault.frames, fault.frame_count, told);
+    _exit(99);
+}
+
+static void late(int number)
+{
+    (void)number;
+    blame("took too long", ROUND_SECONDS, 0);
+}
+
+static bool excused(const struct fault_scenario *s, int rc)
+{
+    if (rc == s->good)
+        return true;
+    if (!fault.name || kind == FAULT_INTERRUPT)
+        return false;
+    for (int i = 0; i < 4 && s->also[i]; i++)
+        if (rc == s->also[i])
+            return true;
+    return rc == -fault.error;
+}
+
+static void check_ledger(void)
+{
+    rota_ledger l;
+    rota_ledger_get(&l);
+    if (l.tasks || l.handles)
+        blame("leaked tasks, handles", (long)l.tasks, (long)l.handles);
+    if (l.stacks || l.timers)
+        blame("leaked stacks, timers", (long)l.stacks, (long)l.timers);
+    if (l.ops)
+        blame("leaked operations", (long)l.ops, 0);
+}
+
+static void check_held(const struct held *before)
+{
+    struct held now = held_now();
+    /* A joined thread may be in /proc for a moment longer. */
+    for (int i = 0; now.threads != before->threads && i < 100; i++) {
+        usleep(1000);
+        now.threads = entries("/proc/self/task");
+    }
+    if (now.blocks != before->blocks)
+        blame("leaked blocks: before, now", before->blocks, now.blocks);
+    if (now.maps != before->maps)
+        blame("leaked mappings: before, now", before->maps, now.maps);
+    if (now.fds != before->fds)
+        blame("leaked descriptors: before, now", before->fds, now.fds);
+    if (now.threads != before->threads)
+        blame("leaked threads: before, now", before->threads, now.threads);
+}
+
+/* The library says a lot about what fails; here it is meant to. */
+static void be_quiet(void)
+{
+    told = dup(STDERR_FILENO);
+    int null = open("/dev/null", O_WRONLY);
+    dup2(null, STDERR_FILENO);
+    close(null);
+}
+
+static void round_main(const struct fault_scenario *s, long nth)
+{
+    signal(SIGALRM, late);
+    alarm(test_sanitized() ? 5 * ROUND_SECONDS : ROUND_SECONDS);
+    if (!getenv("FAULT_LOG"))
+        be_quiet();
+    struct held before = held_now();
+    left = nth;
+    faults_on();
+    int rc = s->fn();
+    faults_off();
+    if (!excused(s, rc))
+        blame("came to", rc, s->good);
+    check_ledger();
+    check_held(&before);
+    _exit(fault.name ? ROUND_GOOD : ROUND_DONE);
+}
+
+void faults_sweep(const struct fault_scenario *s, enum fault_kind of)
+{
+    void *warm[1];
+    backtrace(warm, 1); /* loads what it needs now */
+    kind = of;
+    const char *only = getenv("FAULT_ONLY");
+    for (long nth = only ? atol(only) : 1; nth <= ROUNDS_MOST; nth++) {
+        fflush(NULL);
+        pid_t pid = fork();
+        if (pid == 0)
+            round_main(s, nth);
+        int status = 0;
+        if (waitpid(pid, &status, 0) != pid)
+            test_fail(TEST_AT, "waitpid");
+        if (WIFSIGNALED(status))
+            test_fail(TEST_AT, "kind %d, fault %ld: died of signal %d", of, nth,
+                      WTERMSIG(status));
+        if (WEXITSTATUS(status) == ROUND_DONE)
+            return;
+        if (WEXITSTATUS(status) != ROUND_GOOD)
+            test_fail(TEST_AT, "kind %d, fault %ld: see above", of, nth);
+    }
+    test_fail(TEST_AT, "still failing after %d rounds", ROUNDS_MOST);
+}

@@ -1,0 +1,279 @@
+/*
+ * Descriptors, streams, files and signals, with every call failing once.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "faults.h"
+#include "rota.h"
+#include "test.h"
+
+static int signal_and_wait(void *arg)
+{
+    (void)arg;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    rota_signals *s;
+    int rc = rota_signals_open(&set, &s);
+    if (rc < 0)
+        return rc;
+    kill(getpid(), SIGUSR1);
+    rc = rota_signal_next(s);
+    if (rc < 0) { /* not to be killed by it */
+        int number;
+        sigwait(&set, &number);
+    }
+    rota_signals_close(s);
+    return rc;
+}
+
+static int run_signal_and_wait(void)
+{
+    return rota_run(signal_and_wait, NULL, NULL);
+}
+
+/* PITFALL 63 */
+FAULT_TEST("a signal awaited", run_signal_and_wait, SIGUSR1)
+
+static void count(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static int handle_signal(void *arg)
+{
+    (void)arg;
+    int calls = 0;
+    int rc = rota_add_signal_handler(SIGUSR1, count, &calls);
+    if (rc < 0)
+        return rc;
+    kill(getpid(), SIGUSR1);
+    while (calls == 0 && rc == 0)
+        rc = rota_sleep(rota_us(100));
+    signal(SIGUSR1, SIG_IGN); /* what was not read is no end of us */
+    rota_remove_signal_handler(SIGUSR1);
+    return rc < 0 ? rc : calls;
+}
+
+static int run_handle_signal(void)
+{
+    return rota_run(handle_signal, NULL, NULL);
+}
+
+FAULT_TEST("a signal handled", run_handle_signal, 1)
+
+enum { BLOCK = 5000 };
+
+/* Sends back all it gets. */
+static ROTA_ASYNC(echo, (int, fd))
+{
+    char block[BLOCK];
+    ssize_t n;
+    while ((n = rota_read(fd, block, sizeof block)) > 0) {
+        for (ssize_t sent = 0; sent < n;) {
+            ssize_t rc = rota_write(fd, block + sent, (size_t)(n - sent));
+            if (rc < 0)
+                n = sent = rc;
+            else
+                sent += rc;
+        }
+        if (n < 0)
+            break;
+    }
+    rota_ignore(rota_close(fd));
+    return (int)n;
+}
+
+static int talk(rota_stream *s)
+{
+    char block[BLOCK] = { 'a' }, back[BLOCK];
+    size_t done;
+    block[BLOCK - 1] = 'z';
+    int rc = rota_stream_write(s, block, sizeof block, &done);
+    if (rc >= 0)
+        rc = rota_stream_readexactly(s, back, sizeof back, &done);
+    if (rc >= 0 && memcmp(block, back, sizeof block) != 0)
+        rc = -EINVAL;
+    if (rc >= 0)
+        rc = rota_stream_write_eof(s);
+    return rc < 0 ? rc : 1;
+}
+
+static ROTA_ASYNC(serve_one, (int, listener))
+{
+    int fd = rota_accept(listener, NULL, NULL);
+    return fd < 0 ? fd : echo(fd);
+}
+
+/* A client and a server in one group: whoever fails ends the other. */
+static int meet(int listener, int (*connect_to)(int, rota_stream **))
+{
+    rota_group g;
+    rota_stream *s = NULL;
+    int rc = rota_group_begin(&g, 0);
+    if (rc == 0)
+        rc = rota_group_create_task(&g, serve_one, listener);
+    if (rc == 0)
+        rc = connect_to(listener, &s);
+    if (rc == 0)
+        rc = talk(s);
+    if (s)
+        rota_stream_close(s);
+    int end = rota_group_end(&g, rc);
+    rota_ignore(rota_close(listener));
+    return end < 0 ? end : rc;
+}
+
+static int connect_tcp(int listener, rota_stream **s)
+{
+    struct sockaddr_storage at;
+    socklen_t size = sizeof at;
+    if (getsockname(listener, (struct sockaddr *)&at, &size) < 0)
+        return -errno;
+    int port = ntohs(((struct sockaddr_in *)&at)->sin_port);
+    return rota_open_connection("127.0.0.1", port, s);
+}
+
+static int meet_tcp(void *arg)
+{
+    (void)arg;
+    int listener = rota_listen("127.0.0.1", 0, NULL);
+    return listener < 0 ? listener : meet(listener, connect_tcp);
+}
+
+static int run_meet_tcp(void)
+{
+    return rota_run(meet_tcp, NULL, NULL);
+}
+
+/* PITFALL 26, PITFALL 63 */
+FAULT_TEST("streams over TCP", run_meet_tcp, 1, { -EPIPE, -ENODATA })
+
+static char path[64];
+
+static int connect_unix(int listener, rota_stream **s)
+{
+    (void)listener;
+    return rota_open_unix_connection(path, s);
+}
+
+static int meet_unix(void *arg)
+{
+    (void)arg;
+    int listener = rota_listen_unix(path, NULL);
+    if (listener < 0)
+        return listener;
+    int rc = meet(listener, connect_unix);
+    unlink(path);
+    return rc;
+}
+
+static int run_meet_unix(void)
+{
+    snprintf(path, sizeof path, "/tmp/rota-faults-%d", (int)getpid());
+    int rc = rota_run(meet_unix, NULL, NULL);
+    unlink(path);
+    return rc;
+}
+
+FAULT_TEST("streams over a Unix socket", run_meet_unix, 1,
+           { -EPIPE, -ENODATA, -ECONNRESET, -ENOENT })
+
+static int connect_by_name(void *arg)
+{
+    (void)arg;
+    rota_stream *s;
+    int port;
+    int listener = rota_listen("127.0.0.1", 0, NULL);
+    if (listener < 0)
+        return listener;
+    struct sockaddr_in at;
+    socklen_t size = sizeof at;
+    getsockname(listener, (struct sockaddr *)&at, &size);
+    port = ntohs(at.sin_port);
+    rota_ignore(rota_close(listener)); /* nobody listens there now */
+    int rc = rota_open_connection("localhost", port, &s);
+    if (rc >= 0)
+        rota_stream_close(s);
+    return rc;
+}
+
+static int run_connect_by_name(void)
+{
+    return rota_run(connect_by_name, NULL, NULL);
+}
+
+/* PITFALL 29 */
+FAULT_TEST("a name resolved, and a connection refused", run_connect_by_name,
+           -ECONNREFUSED, { -ENETUNREACH })
+
+static int use_files(void *arg)
+{
+    (void)arg;
+    char back[BLOCK] = { 0 };
+    rota_arena a;
+    rota_str text;
+    rota_arena_init(&a, NULL, 0);
+    int rc = rota_write_file(path, "what is written", 15, 0600);
+    if (rc >= 0)
+        rc = rota_read_file(path, &a, 1000, &text);
+    if (rc >= 0 && text.len != 15)
+        rc = -EINVAL;
+    int fd = rc < 0 ? rc : rota_file_open(path, O_RDWR, 0);
+    rc = fd < 0 ? fd : (int)rota_file_pwrite(fd, "W", 1, 0);
+    if (rc >= 0)
+        rc = rota_file_fsync(fd);
+    if (rc >= 0)
+        rc = (int)rota_file_pread(fd, back, 15, 0);
+    if (rc >= 0 && back[0] != 'W')
+        rc = -EINVAL;
+    if (fd >= 0)
+        rota_ignore(rota_file_close(fd));
+    rota_arena_fini(&a);
+    return rc;
+}
+
+static int run_use_files(void)
+{
+    snprintf(path, sizeof path, "/tmp/rota-faults-%d", (int)getpid());
+    int rc = rota_run(use_files, NULL, NULL);
+    unlink(path);
+    return rc;
+}
+
+FAULT_TEST("files", run_use_files, 15)
+
+static int use_process(void *arg)
+{
+    (void)arg;
+    static const char *const argv[] = { "/bin/cat", NULL };
+    rota_process_options o = { .in = ROTA_PROCESS_PIPE,
+                               .out = ROTA_PROCESS_PIPE,
+                               .flags = ROTA_PROCESS_KILL_ON_FREE };
+    rota_process *p;
+    int rc = rota_process_start(argv, &o, &p);
+    if (rc < 0)
+        return rc;
+    int status = 0;
+    rc = rota_process_communicate(p, "meow", 4);
+    if (rc == 0)
+        rc = rota_process_wait(p, &status);
+    if (rc == 0 && status != 0)
+        rc = -EINVAL;
+    int got = (int)rota_process_output(p).len;
+    rota_process_free(p);
+    return rc < 0 ? rc : got;
+}
+
+static int run_use_process(void)
+{
+    return rota_run(use_process, NULL, NULL);
+}
+
+FAULT_TEST("a child process", run_use_process, 4)
