@@ -181,6 +181,59 @@ CLOCK_TEST("the back-off of a task that ignores its cancellation is virtual")
     CHECK(real_now() - really < rota_seconds(20));
 }
 
+CLOCK_TEST("waiting for all to be parked does not move the clock; with a "
+           "cushion it moves by that")
+{
+    rota_time before = rota_now(), woke = 0;
+    rota_task *t = rota_create_task(note_time, rota_ms(50), &woke);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
+    CHECK_INT(rota_now(), before);
+    CHECK_INT(woke, 0);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK_INT(rota_wait_all_blocked(rota_ms(10)), 0);
+    CHECK_INT(rota_now() - before, rota_ms(11));
+    CHECK_INT(rota_await(t), 0);
+    CHECK_INT(woke - before, rota_ms(50));
+}
+
+/* PITFALL 38 */
+CLOCK_TEST("a process that was stopped for a while has lost no virtual time")
+{
+    rota_time before = rota_now();
+    struct timespec stopped = { 0, 50 * 1000 * 1000 };
+    rota_time woke[3];
+    rota_task *t[3];
+    for (int i = 0; i < 3; i++)
+        t[i] = rota_create_task(note_time, rota_ms(10) * (i + 1), &woke[i]);
+    CHECK_INT(rota_sleep(0), 0);
+    nanosleep(&stopped, NULL);
+    CHECK_INT(rota_gather(t, 3, NULL, 0), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(woke[i] - before, rota_ms(10) * (i + 1));
+}
+
+static int main_waits_for_nobody(void *arg)
+{
+    (void)arg;
+    rota_stream *s;
+    int listener = rota_listen("127.0.0.1", 80, NULL);
+    CHECK_INT(rota_open_connection("127.0.0.1", 80, &s), 0);
+    char byte;
+    int rc = (int)rota_stream_read(s, &byte, 1); /* nobody will ever write */
+    CHECK_INT(rc, -ECANCELED);
+    rota_stream_close(s);
+    CHECK_INT(rota_close(listener), 0);
+    return rc;
+}
+
+/* LOOP-12, PITFALL 46 */
+TEST("all wait and nothing is on its way: a deadlock, also for whoever reads "
+     "what nobody will write")
+{
+    CHECK_INT(rota_sim_run(0, main_waits_for_nobody, NULL, NULL), -EDEADLK);
+    CHECK_INT(rota_sim_run(3, main_waits_for_nobody, NULL, NULL), -EDEADLK);
+}
+
 static int main_sleeps(void *arg)
 {
     *(rota_time *)arg = rota_now();
