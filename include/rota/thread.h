@@ -21,7 +21,19 @@
  */
 ROTA_API int rota_to_thread(rota_fn *fn, void *arg) ROTA_MUST;
 
-/* The same on the threads for CPU work, one for each core. */
+/*
+ * The same, for work that may outlive the caller's patience: a cancel does not
+ * wait for work that has begun, which then goes on by itself. So fn must use
+ * nothing of the caller's but `arg`. Whenever the call returns -ECANCELED,
+ * `arg` is no longer the caller's: destroy(arg) is called once, at the latest
+ * when fn has ended, on any thread. With any other result `arg` is the
+ * caller's. At the end of rota_run such work is waited for, up to its
+ * thread_timeout.
+ */
+ROTA_API int rota_to_thread_abandonable(rota_fn *fn, void *arg,
+                                        rota_cb *destroy) ROTA_MUST;
+
+/* rota_to_thread on the threads for CPU work, one for each core. */
 ROTA_API int rota_to_cpu(rota_fn *fn, void *arg) ROTA_MUST;
 
 /* On a pool thread: true when the task that waits for this work is

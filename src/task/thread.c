@@ -1,6 +1,7 @@
 /*
  * The thread pools. A job lives on the stack of the task that waits for it,
- * which is why a running job is always waited for. Threads are made when a
+ * which is why a running job is always waited for; only one that was begun as
+ * abandonable is on the heap, and may go its own way. Threads are made when a
  * job finds none idle, and leave after a while without work.
  */
 #include "task/thread.h"
@@ -43,10 +44,15 @@ struct job {
     void *arg;
     rota_cb *interrupt;
     enum job_state state; /* under the pool's lock */
+    bool asks;            /* and this: it waits for its task's answer */
     atomic_bool cancelled;
     int rc;
 
     struct context *context; /* a snapshot of the task's */
+
+    /* Of an abandonable one. */
+    rota_cb *destroy; /* NULL: it is none */
+    bool *left;       /* the task's: it has gone. NULL: it has */
 
     struct clause clause; /* the task's wait */
     struct post post;     /* to the loop: it is done, or it asks */
@@ -132,6 +138,34 @@ static void end_post(struct pool *p)
         pthread_cond_signal(&p->left);
 }
 
+static void job_init(struct job *j, struct pool *p, struct rota_task *t,
+                     rota_fn *fn, void *arg)
+{
+    *j = (struct job){
+        .pool = p,
+        .fn = fn,
+        .arg = arg,
+        .post.run = job_posted,
+        .context = context_ref(t->context),
+    };
+    list_init(&j->link);
+    sem_init(&j->answered, 0, 0);
+}
+
+static void job_fini(struct job *j)
+{
+    sem_destroy(&j->answered);
+    context_unref(j->context);
+}
+
+/* A job whose task has gone is over: it ends its own affairs. */
+static void end_abandoned(struct job *j)
+{
+    j->destroy(j->arg);
+    job_fini(j);
+    free(j);
+}
+
 /* Locked, but while the job runs. */
 static void run_job(struct worker *w, struct job *j)
 {
@@ -139,8 +173,15 @@ static void run_job(struct worker *w, struct job *j)
     pthread_mutex_unlock(&p->lock);
     w->coro.worker = j;
     j->rc = j->fn(j->arg);
-    w->coro.worker = NULL;
     pthread_mutex_lock(&p->lock);
+    if (j->destroy && !j->left) {
+        pthread_mutex_unlock(&p->lock);
+        end_abandoned(j);
+        w->coro.worker = NULL;
+        pthread_mutex_lock(&p->lock);
+        return;
+    }
+    w->coro.worker = NULL;
     j->state = JOB_DONE;
     if (!begin_post(p))
         return;
@@ -172,7 +213,7 @@ static bool wait_for_work(struct pool *p)
     return !list_empty(&p->queue);
 }
 
-static void destroy(struct pool *p)
+static void pool_destroy(struct pool *p)
 {
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->work);
@@ -188,7 +229,7 @@ static void leave_orphaned(struct worker *w)
     pthread_mutex_unlock(&p->lock);
     free(w);
     if (last)
-        destroy(p);
+        pool_destroy(p);
 }
 
 static void *worker_main(void *arg)
@@ -314,7 +355,7 @@ bool pool_end(struct pool *p, rota_dur patience)
         orphan(p);
     pthread_mutex_unlock(&p->lock);
     if (all)
-        destroy(p);
+        pool_destroy(p);
     return all;
 }
 
@@ -341,23 +382,36 @@ static int enqueue(struct pool *p, struct job *j)
     return rc;
 }
 
-/* Takes a job back that has not begun; one that runs is told. */
+/* Lets an abandonable job go; from then on it is its thread's. Locked. */
+static bool abandon(struct job *j)
+{
+    if (!j->left || j->asks)
+        return false;
+    *j->left = true;
+    j->left = NULL;
+    return true;
+}
+
+/* Takes a job back that has not begun; one that runs is told, or let go. */
 static bool job_withdraw(struct clause *c)
 {
     struct job *j = container_of(c, struct job, clause);
     struct pool *p = j->pool;
+    rota_cb *interrupt = j->interrupt;
+    void *arg = j->arg;
     pthread_mutex_lock(&p->lock);
     bool queued = j->state == JOB_QUEUED;
     bool running = j->state == JOB_RUNNING;
+    atomic_store(&j->cancelled, true);
     if (queued) {
         list_remove(&j->link);
         p->queued--;
     }
+    bool gone = queued || (running && abandon(j));
     pthread_mutex_unlock(&p->lock);
-    atomic_store(&j->cancelled, true);
-    if (running && j->interrupt)
-        j->interrupt(j->arg);
-    return queued;
+    if (running && interrupt)
+        interrupt(arg);
+    return gone;
 }
 
 static const struct wait_kind job_wait = { "to_thread", job_withdraw, NULL };
@@ -395,23 +449,47 @@ static void pass_room_on(struct pool *p)
         clause_fire(container_of(p->waiting.next, struct clause, link), 0);
 }
 
-/* Parks until the job is done, doing meanwhile what it asks for. */
-static int serve(struct job *j, struct rota_task *t)
+/* Does what the job asks for, on its task. False: the job was let go. */
+static bool answer(struct job *j, struct rota_task *t)
+{
+    rota_fn *ask = j->ask;
+    j->ask = NULL;
+    task_loop(t)->outside--; /* it waits for us */
+    j->answer = ask(j->ask_arg);
+    task_loop(t)->outside++;
+    pthread_mutex_lock(&j->pool->lock);
+    j->asks = false;
+    pthread_mutex_unlock(&j->pool->lock);
+    bool gone = t->scope->visible && job_withdraw(&j->clause);
+    sem_post(&j->answered); /* it waits: whoever let it go has it still */
+    return !gone;
+}
+
+/* Parks until the job is done or gone, doing meanwhile what it asks for. */
+static int serve(struct job *j, struct rota_task *t, const bool *left)
 {
     for (;;) {
         clause_init(&j->clause, &job_wait, j);
         int rc = wait_park(t, &j->clause, 1);
-        if (!j->ask)
+        if (*left || !j->ask)
             return rc;
-        rota_fn *ask = j->ask;
-        j->ask = NULL;
-        task_loop(t)->outside--; /* it waits for us */
-        j->answer = ask(j->ask_arg);
-        task_loop(t)->outside++;
-        if (t->scope->visible)
-            job_withdraw(&j->clause); /* cancelled meanwhile: the job is told */
-        sem_post(&j->answered);
+        if (!answer(j, t))
+            return -ECANCELED;
     }
+}
+
+/* Queues the job and waits for it. */
+static int job_run(struct job *j, struct rota_task *t, const bool *left)
+{
+    struct loop *l = task_loop(t);
+    struct pool *p = j->pool;
+    l->outside++;
+    int rc = enqueue(p, j);
+    if (rc == 0)
+        rc = serve(j, t, left);
+    l->outside--;
+    pass_room_on(p);
+    return rc;
 }
 
 int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
@@ -422,24 +500,37 @@ int pool_run(struct pool *p, rota_fn *fn, void *arg, rota_cb *interrupt)
         pass_room_on(p);
         return rc;
     }
-    struct job j = {
-        .pool = p,
-        .fn = fn,
-        .arg = arg,
-        .interrupt = interrupt,
-        .post.run = job_posted,
-        .context = context_ref(t->context),
-    };
-    list_init(&j.link);
-    sem_init(&j.answered, 0, 0);
-    p->runtime->loop.outside++;
-    rc = enqueue(p, &j);
-    if (rc == 0)
-        rc = serve(&j, t);
-    p->runtime->loop.outside--;
-    sem_destroy(&j.answered);
-    context_unref(j.context);
-    pass_room_on(p);
+    struct job j;
+    job_init(&j, p, t, fn, arg);
+    j.interrupt = interrupt;
+    rc = job_run(&j, t, &(bool){ false });
+    job_fini(&j);
+    return rc;
+}
+
+/* *left: the job goes on without its task. */
+static int run_abandonable(struct pool *p, rota_fn *fn, void *arg,
+                           rota_cb *destroy, bool *left)
+{
+    struct rota_task *t;
+    struct job *j = NULL;
+    int rc = wait_for_room(p, &t);
+    if (rc == 0) {
+        j = malloc(sizeof *j);
+        rc = j ? 0 : -ENOMEM;
+    }
+    if (rc < 0) {
+        pass_room_on(p);
+        return rc;
+    }
+    job_init(j, p, t, fn, arg);
+    j->destroy = destroy;
+    j->left = left;
+    rc = job_run(j, t, left);
+    if (*left)
+        return rc;
+    job_fini(j);
+    free(j);
     return rc;
 }
 
@@ -447,13 +538,14 @@ int thread_ask_task(rota_fn *fn, void *arg)
 {
     struct job *j = current_job();
     struct pool *p = j->pool;
-    j->ask = fn;
-    j->ask_arg = arg;
     pthread_mutex_lock(&p->lock);
-    bool reachable = begin_post(p);
+    bool reachable = (!j->destroy || j->left) && begin_post(p);
+    j->asks = reachable;
     pthread_mutex_unlock(&p->lock);
     if (!reachable)
         return -ESHUTDOWN;
+    j->ask = fn;
+    j->ask_arg = arg;
     loop_post(&p->runtime->loop, &j->post);
     pthread_mutex_lock(&p->lock);
     end_post(p);
@@ -471,7 +563,8 @@ static struct pool *pool_of(enum pool_kind kind)
     const rota_run_options *o = &rt->options;
     if (kind == POOL_CPU)
         rt->pools[kind] = pool_new(
-            rt, "cpu", o->cpu_threads ? o->cpu_threads : cores_usable(), CPU_NICE);
+            rt, "cpu", o->cpu_threads ? o->cpu_threads : cores_usable(),
+            CPU_NICE);
     else
         rt->pools[kind] =
             pool_new(rt, "wk", o->threads ? o->threads : BLOCKING_MOST, 0);
@@ -491,6 +584,23 @@ static int run_on(enum pool_kind kind, rota_fn *fn, void *arg)
 int rota_to_thread(rota_fn *fn, void *arg)
 {
     return run_on(POOL_BLOCKING, fn, arg);
+}
+
+int rota_to_thread_abandonable(rota_fn *fn, void *arg, rota_cb *destroy)
+{
+    bool left = false;
+    int rc;
+    if (thread_is_worker()) {
+        rc = fn(arg);
+    } else if (task_current()) {
+        struct pool *p = pool_of(POOL_BLOCKING);
+        rc = p ? run_abandonable(p, fn, arg, destroy, &left) : -ENOMEM;
+    } else {
+        rc = misuse(-EPERM, "work sent to a thread from outside a task");
+    }
+    if (rc == -ECANCELED && !left)
+        destroy(arg); /* one rule, whoever was first */
+    return rc;
 }
 
 int rota_to_cpu(rota_fn *fn, void *arg)

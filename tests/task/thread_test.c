@@ -139,6 +139,7 @@ static int cancel_queued(void *arg)
     return 0;
 }
 
+/* THR-05, PITFALL 55 */
 TEST("THR-05 a job that waits behind a full pool is dropped when cancelled")
 {
     CHECK_INT(run_with_threads(cancel_queued, 1), 0);
@@ -164,6 +165,7 @@ static ROTA_ASYNC(lend_stack, (int *, next))
     return rc;
 }
 
+/* THR-06, PITFALL 55 */
 TASK_TEST("THR-06 A21 a running job is waited for, so it may use the caller's "
           "stack; the next call is cut")
 {
@@ -191,6 +193,7 @@ static ROTA_ASYNC(polling_job)
     return rota_to_thread(poll_cancelled, NULL);
 }
 
+/* THR-07 */
 TASK_TEST("THR-07 a job sees that its task is cancelled")
 {
     rota_task *t = rota_create_task(polling_job);
@@ -254,6 +257,7 @@ static ROTA_ASYNC(asking_job, (bool *, in_task))
     return rota_to_thread(ask_when_cancelled, in_task);
 }
 
+/* THR-12 */
 TASK_TEST(
     "THR-12 what a cancelled task's job asks for runs in the task's scope")
 {
@@ -317,6 +321,7 @@ static int fill_queue(void *arg)
     return rota_await(first);
 }
 
+/* PITFALL 54 */
 TEST("PITFALLS 54 a full queue makes tasks wait, and none is forgotten")
 {
     CHECK_INT(run_with_threads(fill_queue, 1), 0);
@@ -334,6 +339,7 @@ static int block_all(void *arg)
     return rota_gather(t, 2, NULL, 0);
 }
 
+/* PITFALL 54 */
 TEST("PITFALLS 54 a pool whose threads are all blocked starves no other")
 {
     CHECK_INT(run_with_threads(block_all, 2), 0);
@@ -349,6 +355,7 @@ static int leave_jobs(void *arg)
     return 6;
 }
 
+/* PITFALL 55 */
 TEST("PITFALLS 55 the shutdown tells a running job, drops a queued one, and "
      "waits")
 {
@@ -373,6 +380,7 @@ static int no_threads_left(void *arg)
     return 0;
 }
 
+/* PITFALL 55 */
 TEST("PITFALLS 55 when no thread can be made the call says so, and later ones "
      "work")
 {
@@ -380,6 +388,196 @@ TEST("PITFALLS 55 when no thread can be made the call says so, and later ones "
     if (test_sanitized())
         test_skip("sanitizers need address space");
     CHECK_INT(run_with_threads(no_threads_left, 0), 0);
+}
+
+/* An abandonable job's argument, and its end. */
+struct owned {
+    int result;
+    atomic_bool *go;
+};
+
+static atomic_int destroyed;
+static atomic_bool may_go;
+
+static void destroy_owned(void *arg)
+{
+    free(arg);
+    atomic_fetch_add(&destroyed, 1);
+}
+
+static struct owned *own(int result)
+{
+    struct owned *o = malloc(sizeof *o);
+    *o = (struct owned){ result, &may_go };
+    return o;
+}
+
+static int work_until_free(void *arg)
+{
+    struct owned *o = arg;
+    atomic_fetch_add(&running, 1);
+    while (!atomic_load(o->go))
+        nap(1);
+    atomic_fetch_sub(&running, 1);
+    return o->result;
+}
+
+static ROTA_ASYNC(abandonable, (int, result), (int *, next))
+{
+    struct owned *o = own(result);
+    int rc = rota_to_thread_abandonable(work_until_free, o, destroy_owned);
+    if (rc != -ECANCELED)
+        free(o);
+    *next = rota_cancelled();
+    return rc;
+}
+
+/* THR-08 */
+TASK_TEST("an abandonable job gives its result; cancelled, it is left at once, "
+          "and destroys what it owns when it ends")
+{
+    int next = 9;
+    atomic_store(&may_go, true);
+    CHECK_INT(abandonable(7, &next), 7);
+    CHECK_INT(abandonable(-EIO, &next), -EIO);
+    CHECK_INT(atomic_load(&destroyed), 0);
+
+    atomic_store(&may_go, false);
+    rota_task *t = rota_create_task(abandonable, 7, &next);
+    wait_running(1);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK_INT(next, 1);
+    CHECK_INT(atomic_load(&destroyed), 0);
+    CHECK_INT(atomic_load(&running), 1);
+    atomic_store(&may_go, true);
+    while (atomic_load(&destroyed) == 0)
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+
+    CHECK_INT(abandonable(-ECANCELED, &next), -ECANCELED);
+    CHECK_INT(atomic_load(&destroyed), 2);
+}
+
+static int cancel_queued_abandonable(void *arg)
+{
+    (void)arg;
+    int next = 0;
+    rota_task *first = rota_create_task(hold_thread);
+    wait_running(1);
+    rota_task *t = rota_create_task(abandonable, 1, &next);
+    CHECK_INT(rota_sleep(rota_ms(2)), 0);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK_INT(atomic_load(&destroyed), 1);
+    t = rota_create_task(abandonable, 1, &next);
+    rota_task_cancel(t, NULL); /* before it begins */
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK_INT(atomic_load(&destroyed), 2);
+    atomic_store(&released, true);
+    return rota_await(first);
+}
+
+/* THR-05 */
+TEST("an abandonable job that has not begun is dropped, and what it owns "
+     "destroyed")
+{
+    CHECK_INT(run_with_threads(cancel_queued_abandonable, 1), 0);
+    CHECK_INT(atomic_load(&destroyed), 2);
+}
+
+static int ask_and_go(void *arg)
+{
+    struct owned *o = arg;
+    int rc = rota_from_thread_run(sleep_on_loop, NULL);
+    CHECK_INT(rc, -ECANCELED);
+    CHECK(rota_thread_cancelled());
+    CHECK_INT(rota_from_thread_run(sleep_on_loop, NULL), -ESHUTDOWN);
+    return o->result;
+}
+
+static ROTA_ASYNC(abandon_asker)
+{
+    return rota_to_thread_abandonable(ask_and_go, own(1), destroy_owned);
+}
+
+/* THR-12 */
+TASK_TEST(
+    "a job that is abandoned while its task works for it gets its answer, "
+    "and no other")
+{
+    rota_task *t = rota_create_task(abandon_asker);
+    wait_running(1);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    while (atomic_load(&destroyed) == 0)
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+}
+
+static int leave_abandoned(void *arg)
+{
+    (void)arg;
+    rota_task *t = rota_create_task(abandonable, 1, &(int){ 0 });
+    wait_running(1);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    return 4;
+}
+
+static void end_with_abandoned(void)
+{
+    rota_run_options o = { .thread_timeout = rota_ms(20) };
+    CHECK_INT(rota_run(leave_abandoned, NULL, &o), 4);
+    CHECK_INT(atomic_load(&destroyed), 0);
+    atomic_store(&may_go, true);
+    while (atomic_load(&destroyed) == 0)
+        nap(1);
+    nap(20);
+    CHECK_INT(atomic_load(&destroyed), 1);
+}
+
+static void *let_go_soon(void *arg)
+{
+    nap(10);
+    atomic_store(&may_go, true);
+    return arg;
+}
+
+/* THR-08 */
+TEST("the end waits for an abandoned job, but not longer than it is told; the "
+     "job ends all the same")
+{
+    char err[1024];
+    CHECK_INT(test_child(end_with_abandoned, err, sizeof err), 0);
+    CHECK_HAS(err, "still work and are left to themselves");
+    pthread_t thread;
+    CHECK_INT(pthread_create(&thread, NULL, let_go_soon, NULL), 0);
+    CHECK_INT(rota_run(leave_abandoned, NULL, NULL), 4);
+    CHECK_INT(atomic_load(&destroyed), 1);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+}
+
+static ROTA_ASYNC(abandon_often, (int, seed))
+{
+    unsigned random = (unsigned)seed;
+    for (int i = 0; i < 60; i++) {
+        random = random * 1103515245 + 12345;
+        int rc = 0, next;
+        ROTA_TIMEOUT (rota_us(random >> 16 & 1023), rc) {
+            rc = abandonable(3, &next);
+        }
+        CHECK(rc == 3 || rc == -ETIMEDOUT);
+    }
+    return 0;
+}
+
+/* RACE-01 */
+TASK_TEST("jobs are abandoned at any moment, and each argument has one owner")
+{
+    rota_task *t[8];
+    atomic_store(&may_go, true);
+    for (int i = 0; i < 8; i++)
+        t[i] = rota_create_task(abandon_often, i);
+    CHECK_INT(rota_gather(t, 8, NULL, 0), 0);
 }
 
 static int count_threads(void)
