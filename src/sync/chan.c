@@ -88,29 +88,34 @@ void rota_chan_on_drop(rota_chan *c, rota_chan_drop *fn)
     c->drop = fn;
 }
 
+/* The steps are made twice: for one thread's channels, without a look at
+ * locks and atomic words, and for all. */
+#define BOTH_WAYS static inline __attribute__((always_inline))
+
 /* The first of a queue whose wait can still be won; it is then. NULL: none.
  * The dead leave the queue. */
-static struct clause *first(struct rota_chan *c, struct list *queue)
+BOTH_WAYS struct clause *first(struct list *queue, bool shared)
 {
     while (!list_empty(queue)) {
         struct clause *peer = container_of(queue->next, struct clause, link);
-        if (c->shared ? clause_take(peer) : clause_claim(peer))
+        if (shared ? clause_take(peer) : clause_claim(peer))
             return peer;
         list_remove(&peer->link);
     }
     return NULL;
 }
 
-static struct chan_wait *wait_of(const struct clause *c)
+static inline struct chan_wait *wait_of(const struct clause *c)
 {
     return c->record;
 }
 
-int chan_put(struct rota_chan *c, const void *elem, struct clause **peer)
+BOTH_WAYS int put(struct rota_chan *c, const void *elem, struct clause **peer,
+                  bool shared)
 {
     if (c->closed)
         return -EPIPE;
-    struct clause *receiver = first(c, &c->receivers);
+    struct clause *receiver = first(&c->receivers, shared);
     if (receiver) {
         ring_copy(&c->ring, wait_of(receiver)->elem, elem);
         *peer = receiver;
@@ -124,13 +129,14 @@ int chan_put(struct rota_chan *c, const void *elem, struct clause **peer)
     return 0;
 }
 
-int chan_get(struct rota_chan *c, void *elem, struct clause **peer)
+BOTH_WAYS int get(struct rota_chan *c, void *elem, struct clause **peer,
+                  bool shared)
 {
     struct ring *r = &c->ring;
     bool any = r->count > 0;
     if (any)
         ring_pop(r, elem);
-    struct clause *sender = first(c, &c->senders);
+    struct clause *sender = first(&c->senders, shared);
     if (sender) {
         if (any)
             ring_push(r, wait_of(sender)->elem);
@@ -142,6 +148,16 @@ int chan_get(struct rota_chan *c, void *elem, struct clause **peer)
     if (any)
         return 0;
     return c->closed ? -EPIPE : -EAGAIN;
+}
+
+int chan_put(struct rota_chan *c, const void *elem, struct clause **peer)
+{
+    return put(c, elem, peer, c->shared);
+}
+
+int chan_get(struct rota_chan *c, void *elem, struct clause **peer)
+{
+    return get(c, elem, peer, c->shared);
 }
 
 /* Leaves a queue that other threads may be working on. */
@@ -158,65 +174,104 @@ const struct wait_kind chan_send_wait = { "send", withdraw, NULL };
 const struct wait_kind chan_recv_wait = { "receive", withdraw, NULL };
 
 /* Waits in one thread's queue. */
-static int park(struct rota_task *me, struct list *queue, struct clause *c)
+static inline int park(struct rota_task *me, struct list *queue,
+                       const struct wait_kind *kind, struct rota_chan *c,
+                       struct chan_wait *w)
 {
-    list_push(queue, &c->link);
-    return wait_park(me, c, 1);
+    struct clause clause;
+    clause_init(&clause, kind, c);
+    clause.record = w;
+    list_push(queue, &clause.link);
+    return wait_park(me, &clause, 1);
 }
 
 /* Waits in a shared queue; the lock is let go. */
 static int park_shared(struct rota_task *me, struct list *queue,
-                       struct clause *c)
+                       const struct wait_kind *kind, struct rota_chan *c,
+                       struct chan_wait *w)
 {
+    struct clause clause;
     struct claim claim;
-    wait_arm(me, c, 1, &claim);
-    list_push(queue, &c->link);
-    pthread_mutex_unlock(&((struct rota_chan *)c->object)->lock);
+    clause_init(&clause, kind, c);
+    clause.record = w;
+    wait_arm(me, &clause, 1, &claim);
+    list_push(queue, &clause.link);
+    chan_unlock(c);
     return wait_sleep(me);
+}
+
+static int send_shared(struct rota_chan *c, struct rota_task *me,
+                       struct chan_wait *w)
+{
+    struct clause *peer = NULL;
+    chan_lock(c);
+    int rc = put(c, w->elem, &peer, true);
+    if (rc == -EAGAIN)
+        return park_shared(me, &c->senders, &chan_send_wait, c, w);
+    chan_unlock(c);
+    chan_wake(c, peer);
+    return wait_done(me, rc);
+}
+
+static int recv_shared(struct rota_chan *c, struct rota_task *me,
+                       struct chan_wait *w)
+{
+    struct clause *peer = NULL;
+    chan_lock(c);
+    int rc = get(c, w->elem, &peer, true);
+    if (rc == -EAGAIN)
+        return park_shared(me, &c->receivers, &chan_recv_wait, c, w);
+    chan_unlock(c);
+    chan_wake(c, peer);
+    return wait_done(me, rc);
+}
+
+BOTH_WAYS int send_on(struct rota_chan *c, struct chan_wait *w)
+{
+    struct rota_task *me;
+    int rc = wait_begin(&me);
+    if (rc < 0)
+        return rc;
+    if (c->shared)
+        return send_shared(c, me, w);
+    if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
+        return rc;
+    struct clause *peer = NULL;
+    rc = put(c, w->elem, &peer, false);
+    if (rc == -EAGAIN)
+        return park(me, &c->senders, &chan_send_wait, c, w);
+    if (peer)
+        clause_fire(peer, 0);
+    return wait_done(me, rc);
+}
+
+BOTH_WAYS int recv_on(struct rota_chan *c, struct chan_wait *w)
+{
+    struct rota_task *me;
+    int rc = wait_begin(&me);
+    if (rc < 0)
+        return rc;
+    if (c->shared)
+        return recv_shared(c, me, w);
+    if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
+        return rc;
+    struct clause *peer = NULL;
+    rc = get(c, w->elem, &peer, false);
+    if (rc == -EAGAIN)
+        return park(me, &c->receivers, &chan_recv_wait, c, w);
+    if (peer)
+        clause_fire(peer, 0);
+    return wait_done(me, rc);
 }
 
 int chan_send(struct rota_chan *c, struct chan_wait *w)
 {
-    struct rota_task *me;
-    int rc = wait_begin(&me);
-    if (rc < 0)
-        return rc;
-    if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
-        return rc;
-    struct clause *peer = NULL;
-    chan_lock(c);
-    rc = chan_put(c, w->elem, &peer);
-    if (rc != -EAGAIN) {
-        chan_unlock(c);
-        chan_wake(c, peer);
-        return wait_done(me, rc);
-    }
-    struct clause clause = { .record = w };
-    clause_init(&clause, &chan_send_wait, c);
-    return c->shared ? park_shared(me, &c->senders, &clause)
-                     : park(me, &c->senders, &clause);
+    return send_on(c, w);
 }
 
 int chan_recv(struct rota_chan *c, struct chan_wait *w)
 {
-    struct rota_task *me;
-    int rc = wait_begin(&me);
-    if (rc < 0)
-        return rc;
-    if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
-        return rc;
-    struct clause *peer = NULL;
-    chan_lock(c);
-    rc = chan_get(c, w->elem, &peer);
-    if (rc != -EAGAIN) {
-        chan_unlock(c);
-        chan_wake(c, peer);
-        return wait_done(me, rc);
-    }
-    struct clause clause = { .record = w };
-    clause_init(&clause, &chan_recv_wait, c);
-    return c->shared ? park_shared(me, &c->receivers, &clause)
-                     : park(me, &c->receivers, &clause);
+    return recv_on(c, w);
 }
 
 int chan_try_send(struct rota_chan *c, const void *elem)
@@ -248,13 +303,13 @@ int chan_try_recv(struct rota_chan *c, void *elem)
 int rota_chan_send(rota_chan *c, const void *elem)
 {
     struct chan_wait w = { (void *)elem, NULL };
-    return c ? chan_send(c, &w) : -EINVAL;
+    return c ? send_on(c, &w) : -EINVAL;
 }
 
 int rota_chan_recv(rota_chan *c, void *elem)
 {
     struct chan_wait w = { elem, NULL };
-    return c ? chan_recv(c, &w) : -EINVAL;
+    return c ? recv_on(c, &w) : -EINVAL;
 }
 
 int rota_chan_try_send(rota_chan *c, const void *elem)

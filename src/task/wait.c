@@ -171,8 +171,15 @@ static bool decide(struct rota_task *t, struct clause *winner, int rc)
 static bool fire(struct clause *c, int rc)
 {
     struct rota_task *t = c->task;
-    if (t->clauses && is_ours(t))
-        return decide(t, c, rc);
+    if (t->clauses && is_ours(t)) {
+        if (t->clause_count > 1)
+            return decide(t, c, rc);
+        t->wake_rc = rc;
+        t->clauses = NULL;
+        t->winner = 0;
+        list_remove(&c->link);
+        return true;
+    }
     list_remove(&c->link);
     return !t->clauses && --t->lingering == 0;
 }
