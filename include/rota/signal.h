@@ -11,6 +11,7 @@
 
 #include <signal.h>
 
+#include "rota/chan.h"
 #include "rota/export.h"
 #include "rota/future.h"
 
@@ -57,5 +58,22 @@ ROTA_API int rota_add_signal_handler(int number, rota_cb *fn,
  * handled acts as it would have without rota; SIGINT again as rota_run has
  * it. By the thread that set it. Suspends: no. */
 ROTA_API int rota_remove_signal_handler(int number);
+
+/*
+ * Sends the number of each signal of `set` into `c`, a channel of int, and
+ * stores an owned handle. Any number of channels may have the same signal.
+ * Nobody waits for a channel that is full: of each signal that did not fit,
+ * one is sent as soon as there is room. A closed channel is told no more. The
+ * loop holds the channel meanwhile. 0; -EINVAL, also: `c` is NULL or its
+ * elements are no ints; else as rota_add_signal_handler, -ENOMEM. Suspends: no.
+ */
+typedef struct rota_signal_sub rota_signal_sub;
+ROTA_API int rota_signal_notify(rota_chan *c, const sigset_t *set,
+                                rota_signal_sub **sub) ROTA_MUST;
+
+/* Ends that and frees the handle (NULL is nothing); also after the loop has
+ * ended. What is in the channel stays there. By the thread that made it.
+ * Suspends: no. */
+ROTA_API void rota_signal_stop(rota_signal_sub *sub);
 
 #endif

@@ -68,6 +68,40 @@ static int run_handle_signal(void)
 
 FAULT_TEST("a signal handled", run_handle_signal, 1)
 
+static int notify_of_signal(void *arg)
+{
+    (void)arg;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    rota_chan *c = rota_chan_new(sizeof(int), 1, 0);
+    rota_signal_sub *sub;
+    int number = -1, rc = c ? rota_chan_try_send(c, &number) : -ENOMEM;
+    if (rc == 0)
+        rc = rota_signal_notify(c, &set, &sub);
+    if (rc < 0) {
+        rota_chan_unref(c);
+        return rc;
+    }
+    while (number != SIGUSR1 && rc == 0) {
+        kill(getpid(), SIGUSR1); /* more than once: one may find no memory */
+        rc = rota_sleep(rota_us(200));
+        if (rc == 0)
+            rc = rota_chan_recv(c, &number);
+    }
+    signal(SIGUSR1, SIG_IGN);
+    rota_signal_stop(sub);
+    rota_chan_unref(c);
+    return rc < 0 ? rc : number;
+}
+
+static int run_notify_of_signal(void)
+{
+    return rota_run(notify_of_signal, NULL, NULL);
+}
+
+FAULT_TEST("a signal sent into a full channel", run_notify_of_signal, SIGUSR1)
+
 enum { BLOCK = 5000 };
 
 /* Sends back all it gets. */

@@ -248,3 +248,123 @@ TEST("without its handler SIGINT is again what rota_run makes of it")
     signal(SIGINT, SIG_DFL);
     CHECK_INT(rota_run(takes_sigint, NULL, NULL), -EINTR);
 }
+
+/* ---------------------------------------------------------------- channels */
+
+static rota_signal_sub *notified(rota_chan *c, int a, int b)
+{
+    sigset_t set;
+    rota_signal_sub *sub = NULL;
+    sigemptyset(&set);
+    sigaddset(&set, a);
+    sigaddset(&set, b);
+    CHECK_INT(rota_signal_notify(c, &set, &sub), 0);
+    return sub;
+}
+
+static int received(rota_chan *c)
+{
+    int got = 0, rc = 0;
+    ROTA_TIMEOUT (rota_seconds(10), rc) {
+        rc = rota_chan_recv(c, &got);
+    }
+    CHECK_INT(rc, 0);
+    return got;
+}
+
+static int floods(void *arg)
+{
+    (void)arg;
+    rota_chan *c[2];
+    rota_signal_sub *sub[2];
+    for (int i = 0; i < 2; i++) {
+        c[i] = rota_chan_new(sizeof(int), 1, 0);
+        CHECK_INT(rota_chan_try_send(c[i], &(int){ 99 }), 0); /* full */
+        sub[i] = notified(c[i], SIGUSR1, SIGUSR2);
+    }
+    for (int i = 0; i < 1000; i++) {
+        CHECK_INT(kill(getpid(), SIGUSR1), 0);
+        if (i % 100 == 0)
+            settle();
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(received(c[i]), 99);
+        CHECK_INT(received(c[i]), SIGUSR1);
+    }
+    CHECK_INT(kill(getpid(), SIGUSR2), 0);
+    for (int i = 0; i < 2; i++) {
+        int got = received(c[i]);
+        for (int j = 0; j < 2 && got == SIGUSR1; j++)
+            got = received(c[i]); /* one waited for room, one came then */
+        CHECK_INT(got, SIGUSR2);
+        rota_signal_stop(sub[i]);
+        rota_chan_unref(c[i]);
+    }
+    CHECK(!is_blocked(SIGUSR1) && !is_blocked(SIGUSR2));
+    rota_signal_stop(NULL);
+    return 0;
+}
+
+/* SIG-07 */
+TEST("each full channel gets at least one of a flood once it is drained")
+{
+    CHECK_INT(rota_run(floods, NULL, NULL), 0);
+}
+
+static rota_signal_sub *left;
+
+static int stops_while_kept(void *arg)
+{
+    rota_chan *c = rota_chan_new(sizeof(int), 0, 0);
+    rota_signal_sub *sub = notified(c, SIGUSR1, SIGUSR2);
+    CHECK_INT(kill(getpid(), SIGUSR1), 0);
+    CHECK_INT(kill(getpid(), SIGUSR2), 0);
+    settle();
+    if (arg)
+        left = sub; /* ... and the loop ends while two are kept */
+    else
+        rota_signal_stop(sub);
+    int number;
+    if (!arg)
+        CHECK_INT(rota_chan_try_recv(c, &number), -EAGAIN);
+    rota_chan_unref(c);
+    return 0;
+}
+
+TEST("stopped, or at the end of the loop, what did not fit is dropped")
+{
+    CHECK_INT(rota_run(stops_while_kept, NULL, NULL), 0);
+    CHECK_INT(rota_run(stops_while_kept, "left", NULL), 0);
+    CHECK(!is_blocked(SIGUSR1));
+    rota_signal_stop(left);
+}
+
+static int closes(void *arg)
+{
+    (void)arg;
+    signal(SIGUSR1, note);
+    rota_chan *c = rota_chan_new(sizeof(int), 1, 0);
+    rota_signal_sub *sub = notified(c, SIGUSR1, SIGUSR1);
+    rota_chan_close(c);
+    CHECK_INT(kill(getpid(), SIGUSR1), 0);
+    settle();
+    CHECK(!is_blocked(SIGUSR1)); /* nobody wants it any more */
+    rota_signal_stop(sub);
+    rota_chan_unref(c);
+    sigset_t set;
+    sigemptyset(&set);
+    c = rota_chan_new(sizeof(int), 1, 0);
+    CHECK_INT(rota_signal_notify(c, &set, &sub), -EINVAL);
+    sigaddset(&set, SIGUSR1);
+    CHECK_INT(rota_signal_notify(NULL, &set, &sub), -EINVAL);
+    rota_chan *other = rota_chan_new(sizeof(char), 1, 0);
+    CHECK_INT(rota_signal_notify(other, &set, &sub), -EINVAL);
+    rota_chan_unref(c);
+    rota_chan_unref(other);
+    return 0;
+}
+
+TEST("a closed channel is told no more; one of another type is refused")
+{
+    CHECK_INT(rota_run(closes, NULL, NULL), 0);
+}
