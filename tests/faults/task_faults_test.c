@@ -267,7 +267,7 @@ static void sweep_wrong(void)
 
 static bool finds(fault_fn *fn, const char *what)
 {
-    char err[4096];
+    static char err[32768];
     wrong = fn;
     return test_child(sweep_wrong, err, sizeof err) != 0 && strstr(err, what);
 }
