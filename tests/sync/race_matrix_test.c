@@ -6,6 +6,7 @@
  * A new row: define its functions, and add it to `racers`.
  */
 #include "loop/timer.h"
+#include "racers_chan.h"
 #include "steps.h"
 #include "task/runtime.h"
 #include "task/task.h"
@@ -320,6 +321,7 @@ static const struct racer racers[] = {
       NULL, queue_drain, queue_room, queue_waiters, queue_close, 0, false },
     { "wait group", wg_make, wg_unmake, wg_wait, NULL, NULL, wg_done, wg_left,
       wg_waiters, NULL, 0, true },
+    CHAN_RACERS,
 };
 
 /* The row a case runs against. */
