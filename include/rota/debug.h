@@ -42,6 +42,13 @@ ROTA_API int rota_dump(int fd);
 ROTA_API int rota_dump_on_signal(int number);
 
 /*
+ * Writes to `fd` how much of their stacks the ended tasks of this loop have
+ * used, a line for each place that spawned some, the deepest first. 0, or
+ * -ENODATA outside of a loop in debug mode. Suspends: no.
+ */
+ROTA_API int rota_print_stacks(int fd);
+
+/*
  * Looks for tasks of this process that wait for each other for ever, though
  * others go on: each cycle is logged. How many there are; -EAGAIN: tasks come
  * and go too fast; -ENOMEM. Debug mode does it every 10 seconds. From any

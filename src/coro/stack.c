@@ -44,6 +44,8 @@ enum {
     STAGGER_ROOM = STAGGER_STEP * STAGGER_STEPS,
 
     WATERMARK = 16 * 1024,
+    PAGES_ASKED = 256, /* of the kernel at once, whether they have memory */
+
     PROBES = 4,        /* places looked at just below the watermark, */
     PROBE_STEP = 1024, /* bytes from one to the next, */
     PROBE_WORDS = 8,   /* and words looked at in each */
@@ -316,4 +318,36 @@ void stack_pool_trim(struct stack_pool *p)
         list_each (it, &class->free)
             cool(p, container_of(it, struct stack, link));
     }
+}
+
+void stack_clear(struct stack *s)
+{
+    madvise(s->base, (size_t)(stack_end(s) - s->base), MADV_DONTNEED);
+}
+
+/* The lowest page from `at` up that has memory. Reading the others would give
+ * them some. */
+static char *first_resident(char *at, char *end)
+{
+    unsigned char have[PAGES_ASKED];
+    size_t page = guard_page();
+    while (at < end) {
+        size_t n = (size_t)(end - at) / page;
+        n = n < PAGES_ASKED ? n : PAGES_ASKED;
+        if (n == 0 || mincore(at, n * page, have) < 0)
+            return at;
+        for (size_t i = 0; i < n; i++, at += page)
+            if (have[i] & 1)
+                return at;
+    }
+    return at;
+}
+
+size_t stack_used(const struct stack *s)
+{
+    sanitize_open(s->base, s->top);
+    const char *at = first_resident(s->base, stack_end(s));
+    while (at < s->top && *(const uint64_t *)at == 0)
+        at += sizeof(uint64_t);
+    return at < s->top ? (size_t)(s->top - at) : 0;
 }

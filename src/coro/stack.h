@@ -69,6 +69,14 @@ void stack_put(struct stack_pool *p, struct stack *s);
  * short of memory. Costs a system call for each warm stack. */
 void stack_pool_trim(struct stack_pool *p);
 
+/* Gives back the memory of a stack that is out and not begun, so that it can
+ * be seen later how much of it was used. */
+void stack_clear(struct stack *s);
+
+/* Bytes between the top and the deepest byte that is not zero: what was used
+ * since stack_clear, but for what was written as zeros. */
+size_t stack_used(const struct stack *s);
+
 /* Usable bytes. */
 size_t stack_size(const struct stack *s);
 

@@ -58,6 +58,7 @@ void debug_close(struct runtime *rt)
     ledger_take(rt, &rt->ledger);
     if (rt->debug) {
         ledger_report(rt, &rt->ledger);
+        usage_log(&rt->debug->usages);
         while (list_pop(&rt->debug->ended))
             ;
     }
@@ -69,6 +70,7 @@ void debug_fini(struct runtime *rt)
     if (rt->debug) {
         rt->ledger.fds = ledger_fds(rt->debug, true);
         free(rt->debug->fds);
+        free(rt->debug->usages.table);
         free(rt->debug);
         rt->debug = NULL;
     }

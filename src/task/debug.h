@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/list.h"
+#include "task/usage.h"
 #include "task/watchdog.h"
 
 struct runtime;
@@ -17,8 +18,9 @@ struct debug {
     struct list ended; /* tasks that are over, with handles held */
     int *fds;          /* open when the loop began */
     size_t fd_count;
-    rota_dur slow_step; /* what is too long */
-    bool watching;      /* the watchdog counts it */
+    struct usages usages; /* of stacks */
+    rota_dur slow_step;   /* what is too long */
+    bool watching;        /* the watchdog counts it */
     struct watched watched;
 };
 

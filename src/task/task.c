@@ -46,13 +46,15 @@ static void bury(void *arg)
     struct runtime *rt = t->runtime;
     struct stack *stack = t->co.coro.stack;
     coro_fini(&t->co.coro);
+    if (rt->debug)
+        usage_note(&rt->debug->usages, t);
     if (t->guest)
         guest_stack_put(rt, stack);
     else
         stack_put(&rt->loop.stacks, stack);
     list_remove(&t->in_runtime);
     runtime_count(rt, -1);
-    if (rt->debug && t->done.refs > 1)
+    if (rt->debug && __atomic_load_n(&t->done.refs, __ATOMIC_RELAXED) > 1)
         debug_keep(t);
     task_drop(t);
 }
@@ -159,6 +161,8 @@ void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
     t->fn = spec->fn;
     t->name = t->co.coro.name = o->name ? o->name : spec->name;
     t->site = t->co.coro.site = o->site ? o->site : spec->site;
+    if (rt->debug)
+        stack_clear(stack);
     coro_init(&t->co.coro, stack, entry, t, spec->size, &t->arg);
     if (spec->size)
         memcpy(t->arg, spec->arg, spec->size);
