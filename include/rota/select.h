@@ -78,7 +78,7 @@ static inline rota_case rota_case_rx(rota_chan_rx *rx, void *elem)
              : rota_case_rx)((c).chan, ROTA_PLACE_(c, to))
 
 /* Ready when the future is done; of a task: rota_task_future(t). rc is 0; the
- * outcome is the future's. */
+ * outcome is the future's, which must be of this loop. */
 static inline rota_case rota_case_done(rota_future *f)
 {
     return (rota_case){ .kind = ROTA_CASE_DONE, .object = f };
@@ -125,7 +125,8 @@ enum rota_select_flags {
  * several cases; a select never sends to itself.
  *
  * -EAGAIN: none is ready, and the timeout is <= 0; -ETIMEDOUT; -ECANCELED;
- * -ENOMEM (many cases, or no room for a timer). Suspends: yes. Cancel: no
+ * -ENOMEM (many cases, or no room for a timer). Misuse: -EPERM outside of
+ * tasks; -EXDEV: something in it is of another thread and not shared. Suspends: yes. Cancel: no
  * case has happened.
  */
 ROTA_API int rota_select(rota_case *cases, size_t n, rota_dur timeout,

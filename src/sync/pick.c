@@ -34,6 +34,14 @@ static int init_event(struct pick *p, struct rota_task *me)
     return 0;
 }
 
+static int init_done(struct pick *p, struct rota_task *me)
+{
+    struct rota_future *f = p->of->object;
+    if (f->runtime != me->runtime)
+        return misuse(-EXDEV, "a future of another loop in a select");
+    return 0;
+}
+
 int pick_init(struct pick *p, struct rota_task *me)
 {
     p->lock = NULL;
@@ -43,6 +51,7 @@ int pick_init(struct pick *p, struct rota_task *me)
     case ROTA_CASE_TX:
     case ROTA_CASE_RX: return init_chan(p, me);
     case ROTA_CASE_EVENT: return init_event(p, me);
+    case ROTA_CASE_DONE: return init_done(p, me);
     case ROTA_CASE_READABLE:
     case ROTA_CASE_WRITABLE:
     case ROTA_CASE_SIGNAL: pick_probe(p, task_loop(me)); return 0;

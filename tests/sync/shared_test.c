@@ -105,6 +105,55 @@ TEST_LIMITED("four senders and four receivers, on one loop and on four", 120)
     }
 }
 
+static int play_everywhere(void *arg)
+{
+    struct crowd *all = arg;
+    rota_task_options o = { .loop = ROTA_LEAST_LOADED };
+    rota_task *tasks[8];
+    for (int i = 0; i < 8; i++) {
+        struct crowd **copy = &all;
+        tasks[i] = rota_spawn_copy(i < 4 ? send_numbered_rota_entry
+                                         : recv_numbered_rota_entry,
+                                   copy, sizeof *copy, &o, "player", NULL);
+        CHECK(tasks[i]);
+    }
+    for (int i = 0; i < 8; i++)
+        CHECK_INT(rota_await(tasks[i]), 0);
+    return 0;
+}
+
+/* CHAN-08 */
+TEST_LIMITED("senders and receivers wherever rota_run_multi puts them", 120)
+{
+    for (size_t capacity = 0; capacity < 3; capacity++) {
+        struct crowd all = { .each = 1000, .senders_left = 4 };
+        all.chan = rota_chan_new(sizeof(struct message), capacity, ROTA_SHARED);
+        CHECK_INT(rota_run_multi(4, play_everywhere, &all, NULL), 0);
+        CHECK_INT(all.received, 4000);
+        CHECK_INT(all.sum, 4 * 1000L * 1001 / 2);
+        rota_chan_unref(all.chan);
+    }
+}
+
+static int select_far(void *arg)
+{
+    (void)arg;
+    rota_task_options o = { .loop = rota_loop_at(1) };
+    rota_task *t = rota_spawn(sleep_long_rota_entry, NULL, &o);
+    rota_case cases[] = { rota_case_done(rota_task_future(t)) };
+    rota_set_misuse_handler(count_misuse);
+    CHECK_INT(rota_select(cases, 1, ROTA_FOREVER, 0), -EXDEV);
+    CHECK_INT(misuses, 1);
+    rota_task_cancel(t, NULL);
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    return 0;
+}
+
+TEST("a future of another loop in a select is misuse")
+{
+    CHECK_INT(rota_run_multi(2, select_far, NULL, NULL), 0);
+}
+
 /* PITFALL 53: a wake-up that is lost leaves somebody waiting for ever. */
 TEST_LIMITED("many messages from many loops to one, none lost", 300)
 {
