@@ -66,7 +66,8 @@ static int reads_exactly(void *arg)
     return 0;
 }
 
-TEST("STRM-02, 03: readexactly over chunks; at the end the rest stays")
+/* STRM-02, STRM-03 */
+TEST("readexactly over chunks; at the end the rest stays")
 {
     run_clean(reads_exactly);
 }

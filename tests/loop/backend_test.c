@@ -117,6 +117,7 @@ static void run_without_memory(void)
     run_without_uring(ENOMEM);
 }
 
+/* PITFALL 31 */
 TEST("io_uring forbidden, unknown or out of memory: epoll, and one line (31)")
 {
     test_needs_kernel();

@@ -15,6 +15,7 @@ static int rounds(int n)
     return test_sanitized() ? n / 3 : n;
 }
 
+/* PITFALL 32 */
 TEST_LIMITED("a receive cancelled at any moment has its data or leaves it "
              "(32)",
              60)
@@ -61,6 +62,7 @@ static void note_accepted(struct op *op)
     j->ended = !op->armed;
 }
 
+/* PITFALL 32 */
 TEST_LIMITED("a connection accepted while the accept is cancelled is not lost "
              "(32)",
              60)
@@ -118,6 +120,7 @@ TEST("a send cancelled half way ends with what went out")
     end();
 }
 
+/* PITFALL 24 */
 TEST("no event of a closed descriptor reaches the next one of its number (24)")
 {
     begin();
@@ -155,6 +158,7 @@ TEST("no event of a closed descriptor reaches the next one of its number (24)")
     end();
 }
 
+/* PITFALL 25 */
 TEST("a file that lives on under another number sends no events here (25)")
 {
     begin();
@@ -205,6 +209,7 @@ static void kill_other(struct op *op)
     }
 }
 
+/* PITFALL 33 */
 TEST("of two events in one batch the first may destroy the second's op (33)")
 {
     begin();
@@ -297,6 +302,7 @@ static bool crowd_ended(int n)
     return true;
 }
 
+/* PITFALL 30 */
 TEST_LIMITED("thousands of ops in one turn, far more than the ring holds (30)",
              60)
 {
@@ -346,6 +352,7 @@ TEST_LIMITED("thousands of ops cancelled in one turn all end", 60)
     end();
 }
 
+/* PITFALL 30 */
 TEST_LIMITED("more streams at once than there are buffers lose no byte (30)",
              60)
 {
@@ -373,6 +380,7 @@ TEST_LIMITED("more streams at once than there are buffers lose no byte (30)",
     end();
 }
 
+/* PITFALL 62 */
 TEST_LIMITED("ten thousand idle connections do not disturb the busy one (62)",
              60)
 {
@@ -407,6 +415,7 @@ TEST_LIMITED("ten thousand idle connections do not disturb the busy one (62)",
     end();
 }
 
+/* PITFALL 61 */
 TEST("a stream that never falls silent does not keep another waiting (61)")
 {
     begin();
@@ -477,6 +486,7 @@ static void fire(struct timer *t)
     fired_at = rota_now();
 }
 
+/* PITFALL 36 */
 TEST("waiting ends when it is time, not before, and without spinning (36)")
 {
     static const rota_dur waits[] = { 1,       999,     50000,   500000,
@@ -507,6 +517,7 @@ static void ignore_signal(int number)
     (void)number;
 }
 
+/* PITFALL 26 */
 TEST_LIMITED("a storm of signals interrupts nothing (26)", 60)
 {
     begin();

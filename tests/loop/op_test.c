@@ -64,6 +64,7 @@ TEST("datagrams that wait together are received one by one")
     end();
 }
 
+/* PITFALL 22 */
 TEST("a reset wakes a receive with ECONNRESET, RST while waiting (22)")
 {
     begin();
@@ -102,6 +103,7 @@ TEST("a reset wakes both the receiver and the blocked sender")
     end();
 }
 
+/* PITFALL 22 */
 TEST("the peer's half close ends the stream, and sending goes on (22)")
 {
     begin();
@@ -174,6 +176,7 @@ static void transfer(enum op_kind kind, int from, int to)
     free(data);
 }
 
+/* PITFALL 28 */
 TEST("8 MiB are sent whole to a slow reader (28)")
 {
     begin();
@@ -370,6 +373,7 @@ TEST("a crowd at the door is let in, all of it")
     end();
 }
 
+/* PITFALL 27 */
 TEST("accepting without descriptors ends with EMFILE, and works again (27)")
 {
     begin();
@@ -395,6 +399,7 @@ TEST("accepting without descriptors ends with EMFILE, and works again (27)")
     end();
 }
 
+/* PITFALL 29 */
 TEST("connecting succeeds, or is refused with ECONNREFUSED (29)")
 {
     begin();
@@ -414,6 +419,7 @@ TEST("connecting succeeds, or is refused with ECONNREFUSED (29)")
     end();
 }
 
+/* PITFALL 24 */
 TEST("a connect in flight can be cancelled, and its number used again (24)")
 {
     begin();
@@ -449,6 +455,7 @@ static struct sockaddr_un unix_address(const char *name)
     return address;
 }
 
+/* PITFALL 29 */
 TEST("connecting to a Unix socket: nobody there, there, and too many (29)")
 {
     begin();
@@ -470,6 +477,7 @@ TEST("connecting to a Unix socket: nobody there, there, and too many (29)")
     end();
 }
 
+/* PITFALL 22 */
 TEST("a pipe's reader waits, reads, and sees the end at once (22)")
 {
     begin();
@@ -492,6 +500,7 @@ TEST("a pipe's reader waits, reads, and sees the end at once (22)")
     end();
 }
 
+/* PITFALL 25 */
 TEST("reading an inherited, blocking pipe does not block the loop (25)")
 {
     begin();
@@ -541,6 +550,7 @@ TEST("a terminal is waited for and read line by line")
     end();
 }
 
+/* PITFALL 25 */
 TEST("files that never wait can be read, written and polled (25)")
 {
     begin();
