@@ -98,7 +98,7 @@ static void *post_many(void *arg)
     return NULL;
 }
 
-/* THR-02, PITFALL 21 */
+/* THR-02, PITFALL 21, PITFALL 53 */
 TASK_TEST("of what eight threads post nothing is lost, and each one's order "
           "stays")
 {
@@ -117,6 +117,42 @@ TASK_TEST("of what eight threads post nothing is lost, and each one's order "
         join(threads[i]);
     rota_future_unref(all);
     rota_loop_unref(l);
+}
+
+enum { ROUNDS = 20000 };
+
+static atomic_int handled;
+
+static void handle(void *all)
+{
+    if (atomic_fetch_add(&handled, 1) + 1 == ROUNDS)
+        CHECK_INT(rota_future_set(all, 0, NULL, NULL), 0);
+}
+
+/* Posts again as soon as the last one was run: the loop is then about to fall
+ * asleep. */
+static void *post_in_step(void *arg)
+{
+    struct setter *s = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK_INT(rota_call_soon_threadsafe(s->loop, handle, s->future), 0);
+        while (atomic_load(&handled) <= i)
+            sched_yield();
+        for (volatile int spin = i % 200; spin > 0; spin--)
+            ;
+    }
+    return NULL;
+}
+
+/* EVT-06, PITFALL 53 */
+TASK_TEST("a post that comes just as the loop falls asleep wakes it")
+{
+    struct setter s = { rota_loop_ref(rota_current_loop()), rota_future_new() };
+    pthread_t thread = start(post_in_step, &s);
+    CHECK_INT(rota_future_wait(s.future, NULL), 0);
+    join(thread);
+    rota_future_unref(s.future);
+    rota_loop_unref(s.loop);
 }
 
 static rota_loop *endless_loop;

@@ -400,6 +400,92 @@ MULTI_TEST(2, "main may wait for a task of another loop that waits for a "
     close(p.ends[1]);
 }
 
+static atomic_bool computing, may_end;
+
+static ROTA_ASYNC(compute)
+{
+    atomic_store(&computing, true);
+    while (!atomic_load(&may_end))
+        ;
+    return 0;
+}
+
+/* ML-05 */
+MULTI_TEST(2, "a task that is cancelled while its loop computes ends when that "
+              "is done; who cancelled it goes on at once")
+{
+    rota_task *parked = rota_create_task_on(other_loop(), sleep_long);
+    rota_task *busy = rota_create_task_on(other_loop(), compute);
+    while (!atomic_load(&computing))
+        CHECK_INT(rota_sleep(rota_us(100)), 0);
+    CHECK_INT(rota_task_cancel(parked, "from afar"), 1);
+    CHECK(!rota_task_done(parked));
+    atomic_store(&may_end, true);
+    CHECK_INT(rota_await(parked), -ROTA_ECHILD);
+    CHECK_INT(rota_await(busy), 0);
+}
+
+/* A group on one loop, and a task that asks for members from another. */
+struct far_spawns {
+    rota_group group;
+    rota_loop *loop;
+    int accepted, refused, run; /* the group's loop's own */
+    atomic_int handled;
+    atomic_bool stop;
+};
+
+static int count_run(void *arg)
+{
+    ((struct far_spawns *)arg)->run++;
+    return 0;
+}
+
+static void spawn_member(void *arg)
+{
+    struct far_spawns *f = arg;
+    int rc = rota_group_try_spawn(&f->group, count_run, f, NULL, NULL);
+    CHECK(rc == 0 || rc == -ESHUTDOWN);
+    f->accepted += rc == 0;
+    f->refused += rc < 0;
+    atomic_fetch_add(&f->handled, 1);
+}
+
+static ROTA_ASYNC(ask_for_members, (struct far_spawns *, f))
+{
+    enum { AHEAD = 3 };
+    for (int asked = 0; !atomic_load(&f->stop);) {
+        if (asked < atomic_load(&f->handled) + AHEAD) {
+            CHECK_INT(rota_call_soon_threadsafe(f->loop, spawn_member, f), 0);
+            asked++;
+        }
+        CHECK_INT(rota_sleep(0), 0);
+    }
+    return 0;
+}
+
+/* ML-03 */
+MULTI_TEST(2, "a member asked for from another loop runs and is awaited, or is "
+              "refused, whenever the group ends")
+{
+    static struct far_spawns f;
+    f.loop = rota_current_loop();
+    CHECK_INT(rota_group_begin(&f.group, 0), 0);
+    rota_task *asker = rota_create_task_on(other_loop(), ask_for_members, &f);
+    for (int i = 0; i < 1000 || f.accepted < 100 || f.refused < 100; i++) {
+        if (i % 2)
+            CHECK_INT(rota_sleep(rota_us(i % 50)), 0);
+        CHECK_INT(rota_group_end(&f.group, 0), 0);
+        CHECK_INT(f.run, f.accepted);
+        if (i % 3 == 0)
+            CHECK_INT(rota_sleep(rota_us(i % 50)), 0);
+        CHECK_INT(rota_group_begin(&f.group, 0), 0);
+    }
+    atomic_store(&f.stop, true);
+    CHECK_INT(rota_await(asker), 0);
+    CHECK_INT(rota_group_end(&f.group, 0), 0);
+    CHECK_INT(f.run, f.accepted);
+}
+
 static atomic_int alive;
 
 /* When it is cut it has others clean up on all loops, down to `depth`. */
