@@ -513,6 +513,8 @@ TASK_TEST(
         CHECK_INT(rota_sleep(rota_ms(1)), 0);
 }
 
+static atomic_bool main_left;
+
 static int leave_abandoned(void *arg)
 {
     (void)arg;
@@ -520,6 +522,7 @@ static int leave_abandoned(void *arg)
     wait_running(1);
     rota_task_cancel(t, NULL);
     CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    atomic_store(&main_left, true);
     return 4;
 }
 
@@ -537,7 +540,9 @@ static void end_with_abandoned(void)
 
 static void *let_go_soon(void *arg)
 {
-    nap(10);
+    while (!atomic_load(&main_left))
+        nap(1);
+    nap(10); /* the end waits by now */
     atomic_store(&may_go, true);
     return arg;
 }
