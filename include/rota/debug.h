@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "rota/export.h"
+#include "rota/task.h"
 
 /* What a loop has, or had when it ended. */
 typedef struct rota_ledger {
@@ -35,6 +36,14 @@ ROTA_API void rota_ledger_get(rota_ledger *out);
  * tasks are missing; -EBUSY: another thread is at it. Suspends: no.
  */
 ROTA_API int rota_dump(int fd);
+
+/*
+ * Writes to `fd` where `t` stands, who waits for it, and who waits for those:
+ * each task's line and backtrace, as rota_dump. How many tasks that were: 0
+ * when `t` is over; -EAGAIN: tasks come and go too fast; -ENOMEM. Suspends:
+ * no.
+ */
+ROTA_API int rota_print_call_graph(int fd, const rota_task *t);
 
 /* Has the signal `number` dump to stderr from now on: rota_dump_on_signal(
  * SIGQUIT) and Ctrl-\ shows the tasks. 0, or -EINVAL: not a signal to be
