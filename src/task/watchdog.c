@@ -45,6 +45,7 @@ static pthread_t thread;
 static struct {
     atomic_uint number; /* of the question; 0: nobody asks */
     struct trace trace;
+    atomic_uint told; /* the number of the question it answers */
     sem_t answered;
 } question;
 static int signal_number;
@@ -62,6 +63,7 @@ static void on_question(int number, siginfo_t *info, void *context)
     } else if (atomic_compare_exchange_strong(&question.number, &asked, 0)) {
         peek_process(&self, getpid());
         trace_context(&question.trace, &self, context);
+        atomic_store(&question.told, (unsigned)info->si_value.sival_int);
         sem_post(&question.answered);
     }
     errno = saved_errno;
@@ -93,6 +95,30 @@ static void give_signal_back(void)
         sigaction(signal_number, &signal_before, NULL);
 }
 
+/* Waits for the handler, if it ever begins; false: the question is taken
+ * back. */
+static bool await_answer(unsigned number)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ANSWER_MOST;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    int rc;
+    while ((rc = sem_clockwait(&question.answered, CLOCK_MONOTONIC, &until)) <
+               0 &&
+           errno == EINTR)
+        ;
+    if (rc == 0)
+        return true;
+    unsigned asked = number;
+    if (atomic_compare_exchange_strong(&question.number, &asked, 0))
+        return false;
+    while (sem_wait(&question.answered) < 0)
+        ; /* it is just at it */
+    return true;
+}
+
 /* Where the thread is, in question.trace; false: it does not say. */
 static bool ask(pid_t tid)
 {
@@ -107,16 +133,7 @@ static bool ask(pid_t tid)
     atomic_store(&question.number, number);
     if (syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, signal_number, &info) < 0)
         return false;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ANSWER_MOST;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    while (sem_clockwait(&question.answered, CLOCK_MONOTONIC, &until) < 0)
-        if (errno == ETIMEDOUT &&
-            atomic_compare_exchange_strong(&question.number, &number, 0))
-            return false;
-    return true;
+    return await_answer(number) && atomic_load(&question.told) == number;
 }
 
 static bool same_step(const struct inspect_loop *l, const struct watched *w)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "coro/sanitize.h"
 #include "task/inspect.h"
 #include "task/task.h"
 #include "tasks.h"
@@ -172,6 +173,9 @@ static ROTA_ASYNC(gets_signal)
 
 TASK_TEST("a signal dumps, with the place it interrupted")
 {
+#ifdef SANITIZE_THREAD
+    test_skip("TSan delivers signals when it likes");
+#endif
     CHECK_INT(rota_dump_on_signal(SIGKILL), -EINVAL);
     CHECK_INT(rota_dump_on_signal(SIGQUIT), 0);
     rota_task *a = rota_create_task(sleeper);

@@ -87,10 +87,20 @@ struct loop_thread {
     void *arg;
 };
 
-static void *run_loop(void *arg)
+/* Both loops stand before one goes: else the second could get the memory of
+ * the first from the kernel, of which TSan does not hear. */
+static pthread_barrier_t both;
+
+static int run_main(void *arg)
 {
     struct loop_thread *t = arg;
-    CHECK_INT(rota_run(t->fn, t->arg, NULL), 0);
+    pthread_barrier_wait(&both);
+    return t->fn(t->arg);
+}
+
+static void *run_loop(void *arg)
+{
+    CHECK_INT(rota_run(run_main, arg, NULL), 0);
     return NULL;
 }
 
@@ -98,6 +108,7 @@ static void *run_loop(void *arg)
 static void run_two(rota_fn *fn)
 {
     struct loop_thread t[2] = { { .fn = fn, .arg = &lock }, { .fn = fn } };
+    pthread_barrier_init(&both, NULL, 2);
     for (int i = 0; i < 2; i++)
         CHECK_INT(pthread_create(&t[i].id, NULL, run_loop, &t[i]), 0);
     for (int i = 0; i < 2; i++)
