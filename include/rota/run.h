@@ -51,7 +51,7 @@ typedef struct rota_run_options {
  */
 ROTA_API int rota_run(rota_fn *fn, void *arg, const rota_run_options *options);
 
-/* The name of the backend of the running loop: "uring" or "epoll". */
+/* The name of the backend of the running loop: "uring", "epoll" or "sim". */
 ROTA_API const char *rota_backend_name(void);
 
 /*

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 
 #include "base/misuse.h"
 #include "loop/backend.h"
@@ -52,15 +51,7 @@ int op_cancel(struct loop *l, struct op *op)
 
 int op_poll_now(struct loop *l, int fd, short events)
 {
-    (void)l;
-    struct pollfd p = { .fd = fd, .events = events };
-    int rc;
-    do
-        rc = poll(&p, 1, 0);
-    while (rc < 0 && errno == EINTR);
-    if (rc < 0)
-        return -errno;
-    return p.revents & POLLNVAL ? -EBADF : p.revents;
+    return sock_calls(l)->poll(l, fd, events);
 }
 
 int op_close(struct loop *l, int fd)

@@ -120,6 +120,9 @@ void sim_reset(struct sim_socket *k);
 /* The owner closes it. */
 void sim_hang_up(struct sim_socket *k);
 
+/* What poll(2) would say of it. */
+int sim_events(const struct sim_socket *k, short asked);
+
 /* The loop's side: see backend.h. */
 int sim_submit(struct loop *l, void *state, struct op *op);
 int sim_cancel(struct loop *l, void *state, struct op *op);

@@ -127,9 +127,14 @@ static short events_of(const struct sim_socket *k)
     return k->error ? events | POLLERR : events;
 }
 
+int sim_events(const struct sim_socket *k, short asked)
+{
+    return events_of(k) & (asked | POLLERR | POLLHUP);
+}
+
 static int try_poll(const struct sim_socket *k, const struct op *op)
 {
-    int events = events_of(k) & (op->events | POLLERR | POLLHUP);
+    int events = sim_events(k, op->events);
     return events ? events : WAIT;
 }
 

@@ -362,6 +362,12 @@ static int call_name(struct loop *l, int fd, bool peer, struct sockaddr *addr,
     return 0;
 }
 
+static int call_poll(struct loop *l, int fd, short events)
+{
+    const struct sim_socket *k = sim_socket(sim_of(l), fd);
+    return k ? sim_events(k, events) : no_socket(fd);
+}
+
 /* What stands in the queue of a listener that goes is reset. */
 static void drop_backlog(struct sim_socket *k)
 {
@@ -399,5 +405,6 @@ const struct sock_calls sim_sock_calls = {
     .set = call_set,
     .family = call_family,
     .name = call_name,
+    .poll = call_poll,
     .close = call_close,
 };

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "loop/backend.h"
@@ -82,6 +83,19 @@ static int system_name(struct loop *l, int fd, bool peer, struct sockaddr *addr,
                         : getsockname(fd, addr, len));
 }
 
+static int system_poll(struct loop *l, int fd, short events)
+{
+    (void)l;
+    struct pollfd p = { .fd = fd, .events = events };
+    int rc;
+    do
+        rc = poll(&p, 1, 0);
+    while (rc < 0 && errno == EINTR);
+    if (rc < 0)
+        return -errno;
+    return p.revents & POLLNVAL ? -EBADF : p.revents;
+}
+
 static int system_close(struct loop *l, int fd)
 {
     (void)l;
@@ -99,6 +113,7 @@ static const struct sock_calls system_calls = {
     .set = system_set,
     .family = system_family,
     .name = system_name,
+    .poll = system_poll,
     .close = system_close,
 };
 

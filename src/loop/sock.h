@@ -32,6 +32,8 @@ struct sock_calls {
     int (*family)(struct loop *l, int fd); /* AF_... */
     int (*name)(struct loop *l, int fd, bool peer, struct sockaddr *addr,
                 socklen_t *len);
+    /* Which of `events` hold now, POLLERR and POLLHUP too; 0: none. */
+    int (*poll)(struct loop *l, int fd, short events);
     int (*close)(struct loop *l, int fd);
 };
 

@@ -144,8 +144,10 @@ static int a_day(void *arg)
     CHECK_INT(rota_now() - began, rota_seconds(3600) * HOURS);
     CHECK_INT(last.files, first.files);
     CHECK(last.maps <= first.maps + 2);
-    CHECK(last.bytes <= first.bytes + 64 * 1024);
-    CHECK(last.pages <= first.pages + 64);
+    if (!test_sanitized()) { /* they hold on to what was freed */
+        CHECK(last.bytes <= first.bytes + 64 * 1024);
+        CHECK(last.pages <= first.pages + 64);
+    }
     rota_task_cancel(server, NULL);
     CHECK_INT(rota_await(server), -ROTA_ECHILD);
     return rota_close(listener);
