@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "loop/loop.h"
 #include "rota/fd.h"
 #include "rota/log.h"
 #include "rota/net.h"
@@ -136,7 +137,10 @@ static int accept_all(void *arg)
 static void note_file(rota_server *s)
 {
     socklen_t size = sizeof s->file;
-    if (getsockname(s->listener, (struct sockaddr *)&s->file, &size) < 0 ||
+    struct loop *l = loop_current();
+    struct sockaddr *name = (struct sockaddr *)&s->file;
+    if (sock_simulated(l) || /* there a path is no file */
+        sock_calls(l)->name(l, s->listener, false, name, &size) < 0 ||
         s->file.sun_family != AF_UNIX || stat(s->file.sun_path, &s->made) < 0)
         s->file.sun_path[0] = '\0';
 }
@@ -197,16 +201,20 @@ void rota_server_close(rota_server *s)
 
 void rota_server_close_clients(rota_server *s)
 {
+    struct loop *l = loop_current();
     list_each (it, &s->clients)
-        shutdown(container_of(it, struct client, link)->fd, SHUT_RDWR);
+        sock_calls(l)->shutdown(l, container_of(it, struct client, link)->fd,
+                                SHUT_RDWR);
 }
 
 void rota_server_abort_clients(rota_server *s)
 {
     struct linger at_once = { .l_onoff = 1 };
+    struct loop *l = loop_current();
     list_each (it, &s->clients) {
         struct client *c = container_of(it, struct client, link);
-        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        sock_calls(l)->set(l, c->fd, SOL_SOCKET, SO_LINGER, &at_once,
+                           sizeof at_once);
         rota_task_cancel(c->task, "the server's connections are aborted");
     }
 }

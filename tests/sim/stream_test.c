@@ -3,6 +3,7 @@
  * the wire and to those who wait.
  */
 #include "../task/tasks.h"
+#include "rota/server.h"
 #include "sim.h"
 
 #include <netinet/in.h>
@@ -593,4 +594,66 @@ TEST("faults outside of a simulation are misuse")
     CHECK_INT(misuses, 4);
     uint64_t sum;
     CHECK_INT(rota_sim_run(4, main_blocked, &sum, NULL), 0);
+}
+
+/* ----------------------------------------------------------- servers */
+
+static int echo_lines(rota_stream *s, void *arg)
+{
+    rota_str line;
+    (void)arg;
+    while (rota_stream_readline(s, &line) > 0)
+        if (rota_stream_write(s, line.ptr, line.len, NULL) < 0)
+            break;
+    return 0;
+}
+
+/* Talks for a while; how that ends is the server's business. */
+static ROTA_ASYNC(chat, (int, lines))
+{
+    rota_stream *s;
+    rota_str line;
+    int rc = rota_open_connection("chat.example", PORT, &s);
+    if (rc < 0)
+        return 0;
+    for (int i = 0; i < lines && rc >= 0; i++) {
+        rc = rota_stream_write(s, "well?\n", 6, NULL);
+        if (rc == 0)
+            rc = (int)rota_stream_readline(s, &line);
+        if (rc == 0)
+            break; /* the server has ended it */
+        /* A last line may be cut short. */
+        CHECK((rc > 0 && rc <= 6) || rc == -ECONNRESET || rc == -EPIPE);
+        if (rc > 0)
+            rc = rota_sleep((rota_dur)rota_sim_random(10));
+    }
+    rota_stream_close(s);
+    return 0;
+}
+
+/* SRV-05, SRV-06 */
+SIM_TEST_WITH("a server that is closed at any moment, its clients ended or cut "
+              "off, has ended when the last of them has",
+              500, .net = { .latency = 2, .jitter = 5, .short_io = true })
+{
+    enum { CLIENTS = 6 };
+    rota_server *server;
+    rota_task *t[CLIENTS];
+    int listener = rota_listen("chat.example", PORT, NULL);
+    CHECK_INT(rota_server_start(listener, echo_lines, NULL, &server), 0);
+    for (int i = 0; i < CLIENTS; i++)
+        t[i] = rota_create_task(chat, 1000000);
+    CHECK_INT(rota_sleep((rota_dur)rota_sim_random(200)), 0);
+    rota_server_close(server);
+    if (rota_sim_random(2))
+        rota_server_close_clients(server);
+    else
+        rota_server_abort_clients(server);
+    CHECK_INT(rota_server_wait_closed(server), 0);
+    CHECK_INT(rota_gather(t, CLIENTS, NULL, 0), 0);
+    rota_server_free(server);
+    /* The lowest number is free again: nothing was left open. */
+    int again = rota_listen("chat.example", PORT, NULL);
+    CHECK_INT(again, listener);
+    CHECK_INT(rota_close(again), 0);
 }
