@@ -84,6 +84,7 @@ static void disinherit(struct runtime *rt)
     rt->inherited = rt->loop.backend;
     rt->loop.backend = &backend_inherited;
     loop_forget_ready(&rt->loop);
+    atomic_store(&rt->loop.inbox.least, POST_INSIDE); /* for who holds it */
 }
 
 static void in_child(void)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -251,6 +252,29 @@ TEST("what was accepted is called, what comes while the loop ends is refused, "
             join(threads[j]);
         CHECK_INT(atomic_load(&called), atomic_load(&accepted));
     }
+}
+
+static int fork_with_handle(void *arg)
+{
+    (void)arg;
+    rota_loop *l = rota_current_loop();
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool refused =
+            rota_call_soon_threadsafe(l, never, NULL) == -ESHUTDOWN &&
+            !rota_run_coroutine_threadsafe(l, never_run, NULL) &&
+            rota_after_fork_child() == 0 &&
+            rota_call_soon_threadsafe(l, never, NULL) == -ESHUTDOWN;
+        _exit(refused ? 5 : 6);
+    }
+    int status;
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    return WEXITSTATUS(status);
+}
+
+TEST("a child made by fork reaches no loop of its parent by a handle")
+{
+    CHECK_INT(rota_run(fork_with_handle, NULL, NULL), 5);
 }
 
 /* A loop on a thread of its own, for tests that are outside of it. */

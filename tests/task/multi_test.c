@@ -376,6 +376,11 @@ static ROTA_ASYNC(read_far, (struct pipe_ends *, p))
     return n == 1 ? c : (int)n;
 }
 
+static ROTA_ASYNC(close_far, (struct pipe_ends *, p))
+{
+    return rota_close(p->ends[0]);
+}
+
 /* LOOP-14 */
 MULTI_TEST(2, "main may wait for a task of another loop that waits for a "
               "descriptor: that is no deadlock")
@@ -396,7 +401,13 @@ MULTI_TEST(2, "main may wait for a task of another loop that waits for a "
     CHECK_INT(rota_sleep(rota_ms(1)), 0);
     CHECK_INT(write(p.ends[1], "x", 1), 1);
     CHECK_INT(rota_await(waiter), 'x');
-    close(p.ends[0]);
+
+    atomic_store(&p.waiting, false);
+    t = rota_create_task_on(other_loop(), read_far, &p);
+    while (!atomic_load(&p.waiting))
+        CHECK_INT(rota_sleep(rota_us(100)), 0);
+    CHECK_INT(rota_await(rota_create_task_on(other_loop(), close_far, &p)), 0);
+    CHECK_INT(rota_await(t), -EBADF);
     close(p.ends[1]);
 }
 
