@@ -10,11 +10,6 @@
 
 enum { LEAST_ROOM = 16 };
 
-static size_t slot(const struct items *q, size_t i)
-{
-    return (q->first + i) & (q->room - 1);
-}
-
 /* In a ring twice as large, what had wrapped around goes behind the rest. */
 static int grow_ring(struct items *q, size_t room)
 {
@@ -35,10 +30,8 @@ static int grow_heap(struct items *q, size_t room)
     return 0;
 }
 
-int items_reserve(struct items *q)
+int items_grow(struct items *q)
 {
-    if (q->count < q->room)
-        return 0;
     size_t room = q->room ? 2 * q->room : LEAST_ROOM;
     int rc = q->kind == ROTA_QUEUE_PRIORITY ? grow_heap(q, room)
                                             : grow_ring(q, room);
@@ -80,31 +73,18 @@ static void sink(struct ranked *heap, size_t n, struct ranked r)
     heap[i] = r;
 }
 
-void items_put(struct items *q, void *item, int64_t priority)
+void items_rank(struct items *q, void *item, int64_t priority)
 {
-    size_t at = q->count++;
-    if (q->kind == ROTA_QUEUE_PRIORITY)
-        rise(q->heap, at, (struct ranked){ item, priority, q->came++ });
-    else
-        q->ring[slot(q, at)] = item;
+    rise(q->heap, q->count++, (struct ranked){ item, priority, q->came++ });
 }
 
-void *items_get(struct items *q)
+void *items_get_ranked(struct items *q)
 {
     size_t left = --q->count;
-    void *item;
-    switch (q->kind) {
-    case ROTA_QUEUE_PRIORITY:
-        item = q->heap[0].item;
-        if (left > 0)
-            sink(q->heap, left, q->heap[left]);
-        return item;
-    case ROTA_QUEUE_LIFO: return q->ring[left];
-    default:
-        item = q->ring[q->first];
-        q->first = slot(q, 1);
-        return item;
-    }
+    void *item = q->heap[0].item;
+    if (left > 0)
+        sink(q->heap, left, q->heap[left]);
+    return item;
 }
 
 void items_fini(struct items *q)

@@ -28,14 +28,45 @@ struct items {
     };
 };
 
+/* Twice the room, for a full one: 0 or -ENOMEM. */
+int items_grow(struct items *q);
+
+/* The rarer ways in and out. */
+void items_rank(struct items *q, void *item, int64_t priority);
+void *items_get_ranked(struct items *q);
+
 /* Room for one more: 0 or -ENOMEM. */
-int items_reserve(struct items *q);
+static inline int items_reserve(struct items *q)
+{
+    return q->count < q->room ? 0 : items_grow(q);
+}
+
+static inline size_t items_slot(const struct items *q, size_t i)
+{
+    return (q->first + i) & (q->room - 1);
+}
 
 /* Puts one in, for which there is room. */
-void items_put(struct items *q, void *item, int64_t priority);
+static inline void items_put(struct items *q, void *item, int64_t priority)
+{
+    if (q->kind == ROTA_QUEUE_PRIORITY)
+        items_rank(q, item, priority);
+    else
+        q->ring[items_slot(q, q->count++)] = item;
+}
 
 /* Takes the next out; there is one. */
-void *items_get(struct items *q);
+static inline void *items_get(struct items *q)
+{
+    if (q->kind == ROTA_QUEUE_PRIORITY)
+        return items_get_ranked(q);
+    q->count--;
+    if (q->kind == ROTA_QUEUE_LIFO)
+        return q->ring[q->count];
+    void *item = q->ring[q->first];
+    q->first = items_slot(q, 1);
+    return item;
+}
 
 void items_fini(struct items *q);
 

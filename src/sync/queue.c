@@ -20,9 +20,8 @@ struct rota_queue {
     struct waiters putters;
     struct waiters joiners;
     struct items items;
-    size_t most; /* items; SIZE_MAX: any number */
+    size_t most; /* items; SIZE_MAX: any number; 0: it is shut down */
     size_t unfinished;
-    bool shut;
     unsigned refs;
     rota_cb *dtor;
 };
@@ -73,11 +72,9 @@ static void finished(rota_queue *q, size_t n)
 /* Puts an item in, if that needs no wait: 0, or why not. */
 static int put(rota_queue *q, void *item, int64_t priority)
 {
-    if (q->shut)
-        return -EPIPE;
     if (q->items.count >= q->most)
-        return -EAGAIN;
-    if (!waiters_empty(&q->getters)) {
+        return q->most == 0 ? -EPIPE : -EAGAIN;
+    if (!list_empty(&q->getters.queue)) {
         struct clause *c = waiters_first(&q->getters);
         container_of(c, struct getter, clause)->item = item;
         clause_fire(c, 0);
@@ -94,9 +91,9 @@ static int put(rota_queue *q, void *item, int64_t priority)
 static int get(rota_queue *q, void **item)
 {
     if (q->items.count == 0)
-        return q->shut ? -EPIPE : -EAGAIN;
+        return q->most == 0 ? -EPIPE : -EAGAIN;
     *item = items_get(&q->items);
-    if (waiters_empty(&q->putters))
+    if (list_empty(&q->putters.queue))
         return 0;
     struct clause *c = waiters_first(&q->putters);
     struct putter *p = container_of(c, struct putter, clause);
@@ -122,11 +119,14 @@ rota_queue *rota_queue_new(enum rota_queue_kind kind, size_t most,
                            rota_cb *dtor)
 {
     rota_queue *q = malloc(sizeof *q);
-    if (q)
-        *q = (rota_queue){ .items.kind = kind,
-                           .most = most ? most : SIZE_MAX,
-                           .refs = 1,
-                           .dtor = dtor };
+    if (!q)
+        return NULL;
+    *q = (rota_queue){ .items.kind = kind,
+                       .most = most ? most : SIZE_MAX,
+                       .refs = 1,
+                       .dtor = dtor };
+    list_init(&q->getters.queue);
+    list_init(&q->putters.queue);
     return q;
 }
 
@@ -240,7 +240,7 @@ int rota_queue_shutdown(rota_queue *q, enum rota_queue_shutdown how)
     int rc = here(q);
     if (rc < 0)
         return rc;
-    q->shut = true;
+    q->most = 0;
     waiters_fire_all(&q->getters, -EPIPE);
     waiters_fire_all(&q->putters, -EPIPE);
     if (how == ROTA_QUEUE_DROP)
