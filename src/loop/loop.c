@@ -84,10 +84,17 @@ void loop_fini(struct loop *l)
     inbox_fini(&l->inbox);
 }
 
+/* Is there anything to look at between switches? */
+static bool is_watching(const struct loop *l)
+{
+    return l->timers.count > 0 || l->backend->busy(l->backend_state);
+}
+
+/* However long I/O and timers took: something is run in each turn. */
 bool loop_slice_over(struct loop *l)
 {
-    bool watching = l->timers.count > 0 || l->backend->busy(l->backend_state);
-    if (watching && rota_now() - l->now > LOOP_SLICE_TIME)
+    if (l->slice < LOOP_SLICE && is_watching(l) &&
+        rota_now() - l->now > LOOP_SLICE_TIME)
         l->slice = 0;
     return l->slice == 0;
 }
