@@ -80,23 +80,97 @@ static void future(void)
     rota_future_unref(slot);
 }
 
+static int pong(void *arg)
+{
+    rota_chan **both = arg;
+    for (int value, i = 0; i < MICRO_TURNS; i++) {
+        rota_ignore(rota_chan_recv(both[0], &value));
+        rota_ignore(rota_chan_send(both[1], &value));
+    }
+    return 0;
+}
+
+/* There and back over two channels without a buffer. */
+static void channel(void)
+{
+    rota_chan *both[] = { rota_chan_new(sizeof(int), 0, 0),
+                          rota_chan_new(sizeof(int), 0, 0) };
+    double from = micro_now();
+    rota_task *t = rota_spawn(pong, both, NULL);
+    for (int i = 0; i < MICRO_TURNS; i++) {
+        rota_ignore(rota_chan_send(both[0], &i));
+        rota_ignore(rota_chan_recv(both[1], &i));
+    }
+    rota_ignore(rota_await(t));
+    micro_told("channel", from, MICRO_TURNS);
+    rota_chan_unref(both[0]);
+    rota_chan_unref(both[1]);
+}
+
+static int take(void *arg)
+{
+    void *item;
+    for (int i = 0; i < MICRO_TURNS; i++)
+        rota_ignore(rota_queue_get(arg, &item));
+    return 0;
+}
+
+static void queue(void)
+{
+    rota_queue *q = rota_queue_new(ROTA_QUEUE_FIFO, MICRO_QUEUE, NULL);
+    double from = micro_now();
+    rota_task *t = rota_spawn(take, q, NULL);
+    for (int i = 0; i < MICRO_TURNS; i++)
+        rota_ignore(rota_queue_put(q, NULL));
+    rota_ignore(rota_await(t));
+    micro_told("queue", from, MICRO_TURNS);
+    rota_queue_unref(q);
+}
+
+static int hold(void *arg)
+{
+    for (int i = 0; i < MICRO_TURNS / 2; i++) {
+        rota_ignore(rota_lock_acquire(arg));
+        rota_ignore(rota_checkpoint());
+        rota_lock_release(arg);
+    }
+    return 0;
+}
+
+/* Two tasks that yield while they hold it, so that it is always asked for. */
+static void lock(void)
+{
+    rota_lock l;
+    rota_lock_init(&l);
+    double from = micro_now();
+    rota_task *t = rota_spawn(hold, &l, NULL);
+    rota_task *u = rota_spawn(hold, &l, NULL);
+    rota_ignore(rota_await(t));
+    rota_ignore(rota_await(u));
+    micro_told("lock", from, MICRO_TURNS);
+}
+
 static int small(void *arg)
 {
     (void)arg;
     yield();
     yield_many();
     spawn_join();
+    channel();
+    queue();
+    lock();
     future();
     return 0;
 }
 
-static long woken;
-static rota_time deadline;
+static long parked, woken;
+static rota_time until;
 
 static int sleeper(void *arg)
 {
     (void)arg;
-    int rc = rota_sleep_until(deadline);
+    parked++;
+    int rc = rota_sleep_until(until);
     woken++;
     return rc;
 }
@@ -107,15 +181,15 @@ static int sleepers(void *arg)
     rota_group g;
     rota_ignore(rota_group_begin(&g, 0));
     double before = micro_resident(), from = micro_now();
-    deadline = rota_time_add(rota_now(),
-                             rota_seconds(30) * count / 1000000 + rota_ms(200));
     for (long i = 0; i < count; i++)
         if (rota_group_spawn(&g, sleeper, NULL, NULL, NULL) < 0)
             abort();
-    rota_ignore(rota_checkpoint());
+    until = rota_time_add(rota_now(), rota_ms(200) + rota_us(10) * count);
+    while (parked < count)
+        rota_ignore(rota_checkpoint());
     micro_told("sleep_spawn", from, (double)count);
     printf("sleep_bytes=%.0f\n", (micro_resident() - before) / (double)count);
-    deadline = 0;
+    printf("late=%d\n", rota_now() > until);
     from = micro_now();
     rota_ignore(rota_group_end(&g, 0));
     micro_told("sleep_wake", from, (double)count);

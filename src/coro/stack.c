@@ -50,9 +50,14 @@ enum {
     PROBE_STEP = 1024, /* bytes from one to the next, */
     PROBE_WORDS = 8,   /* and words looked at in each */
 
-    CACHE_MOST = 8192,            /* warm stacks a pool keeps */
+    CACHE_MOST = 8192,                        /* warm stacks a pool keeps, */
+    WARM_MOST = CACHE_MOST + 4 * SLAB_STACKS, /* and a few whose slab may be
+                                                 about to go as a whole */
     DEEP_BYTES = 2 * 1024 * 1024, /* what a pool's deep stacks may hold */
 };
+
+_Static_assert(STACK_LEAST << STACK_DEFAULT_CLASS == STACK_DEFAULT,
+               "the default is not of its class");
 
 struct stack_slab {
     struct list link; /* in its class */
@@ -108,6 +113,7 @@ static bool slab_free(struct stack_pool *p, struct stack_slab *slab)
     for (unsigned i = 0; i < slab->carved; i++) {
         struct stack *s = &slab->stacks[i];
         p->cached -= !list_empty(&s->link);
+        p->warm -= !list_empty(&s->link) && !s->cold;
         p->deep_bytes -= s->deep ? stack_size(s) : 0;
         guards += s->guarded;
         list_remove(&s->link);
@@ -205,10 +211,12 @@ static struct stack *carve(struct stack_pool *p, struct stack_class *class,
 /* The class of `size`, which becomes what the class holds; -1: too large. */
 static int class_of(size_t *size)
 {
-    size_t want = *size ? *size : STACK_DEFAULT, have = STACK_LEAST;
-    int i = 0;
-    for (; have < want && i < STACK_CLASSES; i++)
-        have *= 2;
+    size_t have = STACK_DEFAULT;
+    int i = STACK_DEFAULT_CLASS;
+    if (*size) {
+        for (i = 0, have = STACK_LEAST; have < *size && i < STACK_CLASSES; i++)
+            have *= 2;
+    }
     *size = have;
     return i < STACK_CLASSES ? i : -1;
 }
@@ -225,6 +233,7 @@ struct stack *stack_get(struct stack_pool *p, size_t size)
     if (!s)
         return NULL;
     p->cached -= first != NULL;
+    p->warm -= first && !s->cold;
     p->live++;
     s->slab->used++;
     s->cold = false;
@@ -275,6 +284,7 @@ static void cool(struct stack_pool *p, struct stack *s)
         return;
     drop(p, s, stack_end(s));
     s->cold = true;
+    p->warm--;
 }
 
 static void check_canary(const struct stack *s)
@@ -293,16 +303,18 @@ void stack_put(struct stack_pool *p, struct stack *s)
     struct stack_class *class = s->slab->class;
     sanitize_open(s->base, s->top);
     check_canary(s);
-    recycle_deep(p, s);
     p->live--;
     s->slab->used--;
     bool full = p->cached >= CACHE_MOST;
-    if (full && s->slab->used == 0 && slab_free(p, s->slab))
+    if (!full)
+        recycle_deep(p, s);
+    else if (s->slab->used == 0 && slab_free(p, s->slab))
         return;
-    if (full)
-        cool(p, s);
     p->cached++;
+    p->warm++;
     list_insert(full ? &class->free : class->free.next, &s->link);
+    if (p->warm > WARM_MOST)
+        cool(p, s);
     sanitize_close(s->base, s->top);
 }
 

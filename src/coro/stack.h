@@ -18,6 +18,7 @@ enum {
     STACK_LEAST = 16 * 1024,
     STACK_MOST = 1 << 30,
     STACK_CLASSES = 17, /* the powers of two from least to most */
+    STACK_DEFAULT_CLASS = 4,
 };
 
 struct stack {
@@ -44,7 +45,8 @@ struct stack_class {
 /* One pool per loop; it is not locked, and not moved. */
 struct stack_pool {
     size_t live;       /* stacks handed out */
-    size_t cached;     /* stacks kept for reuse */
+    size_t cached;     /* stacks kept for reuse, */
+    size_t warm;       /* and those of them that hold memory */
     size_t unguarded;  /* handed out for the first time without a guard */
     size_t deep_bytes; /* what the stacks that are `deep` may hold */
     struct stack_class classes[STACK_CLASSES];
