@@ -39,7 +39,7 @@ int coro_enter(struct coro_thread *t)
     int rc = overflow_enter(t);
     if (rc < 0)
         return rc;
-    t->root.tsan_fiber = sanitize_thread_fiber();
+    sanitize_root(&t->root.sanitize);
     t->current = &t->root;
     this_thread = t;
     return 0;
@@ -72,10 +72,7 @@ void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
         *room_at = (void *)top;
     c->stack = stack;
     c->sp = coro_frame((void *)top, entry, arg);
-    c->asan_stack = NULL;
-    c->asan_bottom = stack->base;
-    c->asan_size = (size_t)(stack->top - stack->base);
-    c->tsan_fiber = sanitize_fiber_new();
+    sanitize_coro_new(&c->sanitize, stack->base, stack->top);
 }
 
 /* The compiler makes a jump of the last call. So a coroutine that ends has
@@ -99,6 +96,5 @@ void coro_returned(void)
 
 void coro_fini(struct coro *c)
 {
-    sanitize_fiber_free(c->tsan_fiber);
-    c->tsan_fiber = NULL;
+    sanitize_coro_gone(&c->sanitize);
 }

@@ -39,10 +39,7 @@ struct coro {
     const char *name; /* may be NULL */
     const char *site; /* "file.c:12" of the spawn, may be NULL */
 
-    void *asan_stack;        /* ASan's fake stack while it does not run */
-    const void *asan_bottom; /* what ASan is told of the stack */
-    size_t asan_size;
-    void *tsan_fiber;
+    struct sanitize_coro sanitize; /* nothing in a build without them */
 };
 
 /*
@@ -111,16 +108,15 @@ SANITIZE_INLINE void coro_depart(struct coro_thread *t, struct coro *to,
     t->current = to;
     if (SANITIZE_KNOWS_STACKS)
         t->from = from;
-    sanitize_leave(gone ? NULL : &from->asan_stack, to->asan_bottom,
-                   to->asan_size, to->tsan_fiber);
+    sanitize_leave(&from->sanitize, &to->sanitize, gone);
 }
 
 /* The second half, first thing on the resumed stack. The action may free
  * `from`, which is not looked at after it. */
 SANITIZE_INLINE void coro_arrive(struct coro_thread *t)
 {
-    sanitize_arrive(t->current->asan_stack, &t->from->asan_bottom,
-                    &t->from->asan_size);
+    if (SANITIZE_KNOWS_STACKS)
+        sanitize_arrive(&t->current->sanitize, &t->from->sanitize);
     struct coro_action after = t->after;
     if (!after.fn)
         return;

@@ -11,6 +11,7 @@
 #ifndef CORO_SANITIZE_H
 #define CORO_SANITIZE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -44,56 +45,74 @@ enum { SANITIZE_KNOWS_STACKS = 0 };
  * return on the one it was called on, so it is no function. */
 #define SANITIZE_INLINE static inline __attribute__((always_inline))
 
-/* On the stack being left. `fake` is where ASan's state of it is kept; NULL:
- * it will not be resumed. The rest describes the one to be resumed. */
-SANITIZE_INLINE void sanitize_leave(void **fake, const void *bottom,
-                                    size_t size, void *fiber)
+/* What they want kept of a coroutine while it does not run. */
+struct sanitize_coro {
+#ifdef SANITIZE_ADDRESS
+    void *fake;         /* ASan's fake stack */
+    const void *bottom; /* what it is told of the stack */
+    size_t size;
+#endif
+#ifdef SANITIZE_THREAD
+    void *fiber;
+#endif
+};
+
+/* On the stack being left, for good if `gone`. */
+SANITIZE_INLINE void sanitize_leave(struct sanitize_coro *from,
+                                    const struct sanitize_coro *to, bool gone)
 {
 #ifdef SANITIZE_ADDRESS
-    __sanitizer_start_switch_fiber(fake, bottom, size);
+    __sanitizer_start_switch_fiber(gone ? NULL : &from->fake, to->bottom,
+                                   to->size);
 #endif
 #ifdef SANITIZE_THREAD
-    __tsan_switch_to_fiber(fiber, 0);
+    __tsan_switch_to_fiber(to->fiber, 0);
 #endif
-    (void)fake, (void)bottom, (void)size, (void)fiber;
+    (void)from, (void)to, (void)gone;
 }
 
-/* On the resumed stack, whose state was kept in `fake` (NULL: it is new).
- * Learns where the stack lies that was left. */
-SANITIZE_INLINE void sanitize_arrive(void *fake, const void **bottom,
-                                     size_t *size)
+/* On the resumed stack. Learns where the stack lies that was left. */
+SANITIZE_INLINE void sanitize_arrive(const struct sanitize_coro *to,
+                                     struct sanitize_coro *from)
 {
 #ifdef SANITIZE_ADDRESS
-    __sanitizer_finish_switch_fiber(fake, bottom, size);
+    __sanitizer_finish_switch_fiber(to->fake, &from->bottom, &from->size);
 #endif
-    (void)fake, (void)bottom, (void)size;
+    (void)to, (void)from;
 }
 
-static inline void *sanitize_thread_fiber(void)
+/* The thread's own stack, which is running. */
+static inline void sanitize_root(struct sanitize_coro *c)
 {
 #ifdef SANITIZE_THREAD
-    return __tsan_get_current_fiber();
-#else
-    return NULL;
+    c->fiber = __tsan_get_current_fiber();
 #endif
+    (void)c;
 }
 
-static inline void *sanitize_fiber_new(void)
+/* A coroutine that has not run yet. */
+static inline void sanitize_coro_new(struct sanitize_coro *c, char *base,
+                                     char *top)
 {
-#ifdef SANITIZE_THREAD
-    return __tsan_create_fiber(0);
-#else
-    return NULL;
+#ifdef SANITIZE_ADDRESS
+    c->fake = NULL;
+    c->bottom = base;
+    c->size = (size_t)(top - base);
 #endif
+#ifdef SANITIZE_THREAD
+    c->fiber = __tsan_create_fiber(0);
+#endif
+    (void)c, (void)base, (void)top;
 }
 
-static inline void sanitize_fiber_free(void *fiber)
+static inline void sanitize_coro_gone(struct sanitize_coro *c)
 {
 #ifdef SANITIZE_THREAD
-    if (fiber)
-        __tsan_destroy_fiber(fiber);
+    if (c->fiber)
+        __tsan_destroy_fiber(c->fiber);
+    c->fiber = NULL;
 #endif
-    (void)fiber;
+    (void)c;
 }
 
 /* A stack came to be; returns what sanitize_stack_gone wants. */

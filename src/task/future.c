@@ -59,8 +59,16 @@ void future_init(struct rota_future *f, struct runtime *rt,
 {
     *f = (struct rota_future){ .refs = 1, .runtime = rt, .task = task };
     list_init(&f->watches);
-    list_init(&f->callbacks);
 }
+
+/* What is to be called when a future is done. Few have any. */
+struct callbacks {
+    struct list all;
+    struct ready ready; /* runs them */
+    bool scheduled;     /* they are about to run */
+    unsigned turn;      /* how often they were */
+    struct rota_future *future;
+};
 
 struct callback {
     struct list link;
@@ -80,12 +88,12 @@ static void callback_free(struct callback *cb)
  * back does not run; what it adds waits for the next turn. */
 static void run_callbacks(struct ready *r)
 {
-    struct rota_future *f = container_of(r, struct rota_future, ready);
-    unsigned turn = ++f->turn;
-    f->scheduled = false;
-    while (!list_empty(&f->callbacks)) {
-        struct callback *cb =
-            container_of(f->callbacks.next, struct callback, link);
+    struct callbacks *c = container_of(r, struct callbacks, ready);
+    struct rota_future *f = c->future;
+    unsigned turn = ++c->turn;
+    c->scheduled = false;
+    while (!list_empty(&c->all)) {
+        struct callback *cb = container_of(c->all.next, struct callback, link);
         if (cb->turn == turn)
             break; /* added by one of these */
         list_remove(&cb->link);
@@ -97,12 +105,20 @@ static void run_callbacks(struct ready *r)
 
 static void schedule(struct rota_future *f)
 {
-    if (f->scheduled || list_empty(&f->callbacks))
+    struct callbacks *c = f->callbacks;
+    if (!c || c->scheduled || list_empty(&c->all))
         return;
-    f->scheduled = true;
-    f->ready.run = run_callbacks;
+    c->scheduled = true;
     rota_future_ref(f);
-    loop_ready(&f->runtime->loop, &f->ready);
+    loop_ready(&f->runtime->loop, &c->ready);
+}
+
+static void free_callbacks(struct callbacks *c)
+{
+    struct list *link;
+    while (c && (link = list_pop(&c->all)) != NULL)
+        callback_free(container_of(link, struct callback, link));
+    free(c);
 }
 
 int future_finish(struct rota_future *f, enum rota_state state, int rc)
@@ -136,9 +152,7 @@ void future_fini(struct rota_future *f)
 {
     if (f->state == ROTA_ERROR && !f->observed)
         report(f);
-    struct list *link;
-    while ((link = list_pop(&f->callbacks)) != NULL)
-        callback_free(container_of(link, struct callback, link));
+    free_callbacks(f->callbacks);
     if (f->value && f->dtor)
         f->dtor(f->value);
     free(f->err);
@@ -294,18 +308,32 @@ int rota_future_wait(rota_future *f, rota_outcome *out)
     return rc;
 }
 
+/* The future's callbacks, made at the first call; NULL: no memory. */
+static struct callbacks *callbacks_of(struct rota_future *f)
+{
+    if (f->callbacks)
+        return f->callbacks;
+    struct callbacks *c = malloc(sizeof *c);
+    if (!c)
+        return NULL;
+    *c = (struct callbacks){ .ready.run = run_callbacks, .future = f };
+    list_init(&c->all);
+    return f->callbacks = c;
+}
+
 int rota_future_on_done(rota_future *f, rota_cb *fn, void *arg)
 {
     int rc = future_check(f);
     if (rc < 0)
         return rc;
-    struct callback *cb = malloc(sizeof *cb);
+    struct callbacks *c = callbacks_of(f);
+    struct callback *cb = c ? malloc(sizeof *cb) : NULL;
     if (!cb)
         return -ENOMEM;
     *cb = (struct callback){
-        .turn = f->turn, .fn = fn, .arg = arg, .context = context_capture()
+        .turn = c->turn, .fn = fn, .arg = arg, .context = context_capture()
     };
-    list_push(&f->callbacks, &cb->link);
+    list_push(&c->all, &cb->link);
     if (f->state != ROTA_PENDING)
         schedule(f);
     return 0;
@@ -314,9 +342,9 @@ int rota_future_on_done(rota_future *f, rota_cb *fn, void *arg)
 int rota_future_off_done(rota_future *f, rota_cb *fn, void *arg)
 {
     int count = future_check(f);
-    if (count < 0)
+    if (count < 0 || !f->callbacks)
         return count;
-    list_each_safe (it, &f->callbacks) {
+    list_each_safe (it, &f->callbacks->all) {
         struct callback *cb = container_of(it, struct callback, link);
         if (cb->fn != fn || cb->arg != arg)
             continue;

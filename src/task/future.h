@@ -21,12 +21,9 @@ struct rota_future {
     unsigned refs;
     enum rota_state state;
     int rc;
-    bool observed;  /* somebody looked at the outcome */
-    bool scheduled; /* the callbacks are about to run */
-    unsigned turn;  /* how often they were */
+    bool observed; /* somebody looked at the outcome */
     struct list watches;
-    struct list callbacks; /* rota_future_on_done */
-    struct ready ready;    /* runs them */
+    struct callbacks *callbacks; /* rota_future_on_done; NULL: never called */
     void *value;
     rota_cb *dtor;
     rota_failure *err; /* heap, NULL: no detail */

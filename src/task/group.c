@@ -89,7 +89,7 @@ void group_adopt(struct group *g, struct rota_task *t)
     list_push(&g->members, &t->in_group);
     g->live++;
     g->promised--;
-    scope_move(&t->root, &g->scope);
+    scope_move(t->root, &g->scope);
 }
 
 static const struct wait_holder members = { .form = HOLDER_MEMBERS };

@@ -21,6 +21,9 @@ enum {
     ERROR_TEXT = 256,
     EAGER_MOST = 64,
     COPY_MOST = 4096, /* larger arguments make the stack larger */
+    COPY_ALIGN = 16,
+    ROOT_ROOM = (sizeof(struct scope) + COPY_ALIGN - 1) / COPY_ALIGN *
+                COPY_ALIGN, /* at the stack's top, below the arguments */
 };
 
 struct defer {
@@ -45,6 +48,7 @@ static void bury(void *arg)
     struct rota_task *t = arg;
     struct runtime *rt = t->runtime;
     struct stack *stack = t->co.coro.stack;
+    t->scope = t->root = NULL; /* they go with the stack */
     coro_fini(&t->co.coro);
     if (rt->debug)
         usage_note(&rt->debug->usages, t);
@@ -62,7 +66,7 @@ static void bury(void *arg)
 /* A scope left open stood on a frame that is gone: nothing can be mended. */
 static void check_closed(struct rota_task *t)
 {
-    if (t->scope == &t->root)
+    if (t->scope == t->root)
         return;
     misuse(0, "the task returned with an open scope or group");
     abort();
@@ -105,14 +109,14 @@ static void end(struct rota_task *t, int rc)
     task_settle(t);
     drop_stale_error(t, rc);
     enum rota_state state = rc >= 0 ? ROTA_OK : ROTA_ERROR;
-    if (rc == -ECANCELED && t->root.visible)
+    if (rc == -ECANCELED && t->root->visible)
         state = ROTA_CANCELLED;
     else if (rc == -ECANCELED)
         rota_log(ROTA_LOG_DEBUG,
                  "task %s (spawned at %s) returned -ECANCELED, but was not "
                  "cancelled",
                  t->name, t->site ? t->site : "?");
-    scope_close(&t->root);
+    scope_close(t->root);
     future_finish(&t->done, state, rc);
     group_leave(t->group, t);
     struct coro_action after = { bury, t };
@@ -163,18 +167,19 @@ void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
     t->site = t->co.coro.site = o->site ? o->site : spec->site;
     if (rt->debug)
         stack_clear(stack);
-    coro_init(&t->co.coro, stack, entry, t, spec->size, &t->arg);
+    void *room;
+    coro_init(&t->co.coro, stack, entry, t, ROOT_ROOM + spec->size, &room);
+    t->root = room;
+    t->arg = spec->size ? (char *)room + ROOT_ROOM : spec->arg;
     if (spec->size)
         memcpy(t->arg, spec->arg, spec->size);
-    else
-        t->arg = spec->arg;
 }
 
 void task_admit(struct rota_task *t, struct group *g)
 {
     struct runtime *rt = t->runtime;
-    scope_open(&t->root, &g->scope, t, 0);
-    t->scope = &t->root;
+    scope_open(t->root, &g->scope, t, 0);
+    t->scope = t->root;
     t->group = g;
     list_push(&g->members, &t->in_group);
     g->live++;
@@ -386,7 +391,7 @@ int rota_task_cancel(rota_task *t, const char *reason)
     if (t->done.state != ROTA_PENDING)
         return 0;
     t->cancels++;
-    scope_cancel(&t->root, reason);
+    scope_cancel(t->root, reason);
     return 1;
 }
 
@@ -397,8 +402,11 @@ unsigned rota_task_cancelling(const rota_task *t)
 
 unsigned rota_task_uncancel(rota_task *t)
 {
-    if (t->cancels > 0 && --t->cancels == 0)
-        scope_uncancel(&t->root);
+    bool low = t->cancels > 0 && --t->cancels == 0;
+    if (t->done.state != ROTA_PENDING)
+        return t->cancels;
+    if (low)
+        scope_uncancel(t->root);
     if (!t->scope->visible)
         t->deliveries = 0;
     return t->cancels;

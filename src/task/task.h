@@ -108,18 +108,21 @@ struct rota_task {
     unsigned clause_count;
     unsigned lingering;  /* lost clauses that must fire before it may run */
     unsigned winner;     /* index of the clause that fired */
-    struct claim *claim; /* NULL: only its own thread can end the wait */
     int wake_rc;         /* what the call returns */
+    struct claim *claim; /* NULL: only its own thread can end the wait */
     bool shielded;       /* cancellation does not end this wait */
     bool interrupted;    /* it did */
     bool gathered;       /* mark of rota_gather */
     bool blocked;        /* in rota_wait_all_blocked, and only looking */
     bool named;          /* the name is its own, on the heap */
+    bool kept;           /* over, and in its runtime's ledger */
+    bool guest;          /* its stack is of the loop's guests */
+    bool counted;        /* among those that come from its crew */
     rota_time since;     /* when it parked: the turn's time */
 
     /* Cancellation. */
     struct scope *scope; /* innermost */
-    struct scope root;   /* its own level */
+    struct scope *root;  /* its own level; on its stack, as long as it lives */
     unsigned cancels;    /* requests, less those taken back */
     unsigned deliveries; /* of the cancellation it is under */
 
@@ -136,10 +139,7 @@ struct rota_task {
     struct defer *defers;    /* newest first */
     struct context *context; /* of its variables; NULL: empty */
     struct rota_future done;
-    int failed;   /* the code that done.err belongs to */
-    bool kept;    /* over, and in its runtime's ledger */
-    bool guest;   /* its stack is of the loop's guests */
-    bool counted; /* among those that come from its crew */
+    int failed; /* the code that done.err belongs to */
 
     struct far far; /* what other threads ask of it */
 
