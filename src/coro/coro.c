@@ -21,6 +21,9 @@ void coro_begin(struct coro_thread *t, void (*entry)(void *), void *arg)
     __attribute__((used, visibility("hidden")));
 void coro_returned(void) __attribute__((noreturn, used, visibility("hidden")));
 
+/* Only a program with C++ in it has this. */
+extern struct coro_exceptions *__cxa_get_globals(void) __attribute__((weak));
+
 /* Initial-exec, so that the signal handler may read it: no allocation. */
 static _Thread_local struct coro_thread *this_thread
     __attribute__((tls_model("initial-exec")));
@@ -41,6 +44,8 @@ int coro_enter(struct coro_thread *t)
         return rc;
     sanitize_root(&t->root.sanitize);
     t->current = &t->root;
+    if (__cxa_get_globals)
+        t->exceptions = __cxa_get_globals();
     this_thread = t;
     return 0;
 }
@@ -81,6 +86,8 @@ void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
 void coro_begin(struct coro_thread *t, void (*entry)(void *), void *arg)
 {
     coro_arrive(t);
+    if (t->exceptions)
+        *t->exceptions = (struct coro_exceptions){ NULL, 0 };
     entry(arg);
 }
 

@@ -52,6 +52,13 @@ struct coro_action {
     void *arg;
 };
 
+/* What a C++ runtime keeps of a thread: the exceptions being handled, and how
+ * many are on their way (__cxa_eh_globals of the Itanium C++ ABI). */
+struct coro_exceptions {
+    void *caught;
+    unsigned uncaught;
+};
+
 /*
  * Per-thread state; the one thread-local variable of the library points at
  * it. The loop embeds it and finds itself from it.
@@ -60,10 +67,11 @@ struct coro_thread {
     struct coro *current;     /* what runs now */
     struct coro *from;        /* what the last switch left; for ASan */
     struct coro_action after; /* what it handed over; fn NULL: nothing */
-    int *errno_at;            /* &errno is a call; this is not */
-    struct coro root;         /* the thread's own stack */
-    void *worker;             /* a pool thread's job; NULL on other threads */
-    void *signal_stack;       /* for the overflow report; NULL: not ours */
+    struct coro_exceptions *exceptions; /* of C++; NULL: there is none */
+    int *errno_at;                      /* &errno is a call; this is not */
+    struct coro root;                   /* the thread's own stack */
+    void *worker;       /* a pool thread's job; NULL on other threads */
+    void *signal_stack; /* for the overflow report; NULL: not ours */
     stack_t previous_signal_stack;
 };
 
@@ -127,19 +135,25 @@ SANITIZE_INLINE void coro_arrive(struct coro_thread *t)
 /*
  * Leaves the running coroutine for `to`, which must be another one; returns
  * when somebody switches back. `after` (may be NULL) is copied and run on
- * `to`'s side. errno is as it was, whatever ran meanwhile.
+ * `to`'s side. errno and what C++ has caught are as they were, whatever ran
+ * meanwhile.
  */
 SANITIZE_INLINE void coro_switch(struct coro_thread *t, struct coro *to,
                                  const struct coro_action *after)
 {
     struct coro *from = t->current;
+    struct coro_exceptions mine = { NULL, 0 };
     from->saved_errno = *t->errno_at;
+    if (t->exceptions)
+        mine = *t->exceptions;
     if (after)
         t->after = *after;
     coro_depart(t, to, false);
     /* Nothing is kept over the switch that would cost a saved register. */
     t = coro_swap(&from->sp, to->sp, t);
     coro_arrive(t);
+    if (t->exceptions)
+        *t->exceptions = mine;
     *t->errno_at = t->current->saved_errno;
 }
 

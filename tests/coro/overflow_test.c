@@ -69,12 +69,14 @@ static void check_report(void)
     CHECK(!strstr(err, "came back"));
 }
 
-TEST("PITFALLS 11, TASK-22: overflow names the task, then the process dies")
+/* PITFALL 11, TASK-22 */
+TEST("overflow names the task, then the process dies")
 {
     check_report();
 }
 
-TEST("PITFALLS 11: the report has a trace")
+/* PITFALL 11 */
+TEST("the report has a trace")
 {
     check_report();
     const char *trace = strstr(err, ".stack_size\n") + strlen(".stack_size\n");
@@ -82,7 +84,8 @@ TEST("PITFALLS 11: the report has a trace")
     CHECK_HAS(trace, " more ...\n");
 }
 
-TEST("PITFALLS 11: overflow is told with guards by mprotect")
+/* PITFALL 11 */
+TEST("overflow is told with guards by mprotect")
 {
     setenv("ROTA_GUARD", "mprotect", 1);
     check_report();
@@ -154,7 +157,8 @@ static void leap(void)
     run_named("leaper", "l.c:5", overflow_by_leap, 0);
 }
 
-TEST("PITFALLS 11: a local of 100 KB does not leap over the guard")
+/* PITFALL 11 */
+TEST("a local of 100 KB does not leap over the guard")
 {
     check_died_of(test_child(leap, err, sizeof err), SIGSEGV);
     CHECK_HAS(err, "rota: stack overflow in task leaper (spawned at l.c:5)");

@@ -166,7 +166,8 @@ static void park_many(void)
     runner_end();
 }
 
-TEST_LIMITED("PITFALLS 12: 200 000 coroutines are parked", 120)
+/* PITFALL 12 */
+TEST_LIMITED("200 000 coroutines are parked", 120)
 {
     test_needs_kernel();
     park_many();
@@ -174,7 +175,8 @@ TEST_LIMITED("PITFALLS 12: 200 000 coroutines are parked", 120)
         CHECK(pool.unguarded == 0 || map_count() > 1000);
 }
 
-TEST_LIMITED("PITFALLS 12: 200 000 are parked where guards cost mappings", 120)
+/* PITFALL 12 */
+TEST_LIMITED("200 000 are parked where guards cost mappings", 120)
 {
     setenv("ROTA_GUARD", "mprotect", 1);
     park_many();
@@ -182,14 +184,16 @@ TEST_LIMITED("PITFALLS 12: 200 000 are parked where guards cost mappings", 120)
         CHECK(pool.unguarded > 0);
 }
 
-TEST_LIMITED("PITFALLS 12: 200 000 are parked where there are no guards", 120)
+/* PITFALL 12 */
+TEST_LIMITED("200 000 are parked where there are no guards", 120)
 {
     setenv("ROTA_GUARD", "none", 1);
     park_many();
     CHECK(pool.unguarded >= 2000);
 }
 
-TEST_LIMITED("PITFALLS 13: memory returns after 100 000 were freed", 60)
+/* PITFALL 13 */
+TEST_LIMITED("memory returns after 100 000 were freed", 60)
 {
     test_needs_kernel();
     enum { COUNT = 100 * 1000 };
@@ -216,7 +220,8 @@ TEST_LIMITED("PITFALLS 13: memory returns after 100 000 were freed", 60)
     runner_end();
 }
 
-TEST("PITFALLS 13: tasks that once went deep do not pin it when recycled")
+/* PITFALL 13 */
+TEST("tasks that once went deep do not pin it when recycled")
 {
     enum { COUNT = 200, DEEP = 200 * KIB, KEPT = 2 * MIB };
     struct stack *s[COUNT];
@@ -250,7 +255,8 @@ static bool is_resident(char *at)
     return vec & 1;
 }
 
-TEST("PITFALLS 13: what steps over the watermark is given back in time")
+/* PITFALL 13 */
+TEST("what steps over the watermark is given back in time")
 {
     need_plain_memory();
     runner_begin();
@@ -345,7 +351,8 @@ static void damage(void)
     fprintf(stderr, "not seen\n");
 }
 
-TEST("PITFALLS 11: overflow of a stack without a guard is found at its end")
+/* PITFALL 11 */
+TEST("overflow of a stack without a guard is found at its end")
 {
     char err[4096];
     setenv("ROTA_GUARD", "none", 1);
@@ -356,7 +363,8 @@ TEST("PITFALLS 11: overflow of a stack without a guard is found at its end")
     CHECK_INT(WTERMSIG(status), SIGABRT);
 }
 
-TEST("PITFALLS 17, TASK-23: with no address space left, get gives NULL")
+/* PITFALL 17, TASK-23 */
+TEST("with no address space left, get gives NULL")
 {
     test_needs_kernel();
     enum { MOST = 4096 };
@@ -385,7 +393,24 @@ TEST("PITFALLS 17, TASK-23: with no address space left, get gives NULL")
     runner_end();
 }
 
-TEST("PITFALLS 14: slabs take no huge pages")
+/* PITFALL 66 */
+TEST("guards and stacks lie on the system's pages, whatever their size")
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    stack_pool_init(&pool);
+    struct stack *s = stack_get(&pool, 0), *next = stack_get(&pool, 0);
+    CHECK_INT(guard_size() % page, 0);
+    CHECK(guard_size() >= page);
+    CHECK_INT((uintptr_t)s->base % page, 0);
+    CHECK_INT((uintptr_t)next->base % page, 0);
+    CHECK(next->base >= s->top + guard_size());
+    stack_put(&pool, next);
+    stack_put(&pool, s);
+    stack_pool_fini(&pool);
+}
+
+/* PITFALL 14 */
+TEST("slabs take no huge pages")
 {
     char line[4096];
     bool inside = false, found = false;

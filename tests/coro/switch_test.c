@@ -33,7 +33,8 @@ static void probe(void *arg)
         CHECK_INT(register_probe(park, NULL, seed), 0);
 }
 
-TEST("PITFALLS 1: all callee-saved registers hold over a switch")
+/* PITFALL 1 */
+TEST("all callee-saved registers hold over a switch")
 {
     struct fiber a, b;
     runner_begin();
@@ -53,7 +54,8 @@ static void resume(void *arg)
     fiber_resume(arg);
 }
 
-TEST("PITFALLS 1: the thread's own registers hold over a switch too")
+/* PITFALL 1 */
+TEST("the thread's own registers hold over a switch too")
 {
     struct fiber a;
     runner_begin();
@@ -80,7 +82,8 @@ static void round_own_way(void *arg)
     }
 }
 
-TEST("PITFALLS 2: the rounding of each coroutine is its own")
+/* PITFALL 2 */
+TEST("the rounding of each coroutine is its own")
 {
     struct fiber up, down;
     volatile double one = 1, three = 3;
@@ -131,7 +134,8 @@ static void flush_to_zero(void *arg)
     CHECK_INT(x87(), X87_DOUBLE);
 }
 
-TEST("PITFALLS 2: mxcsr and the x87 control word are per coroutine")
+/* PITFALL 2 */
+TEST("mxcsr and the x87 control word are per coroutine")
 {
     struct fiber f;
     runner_begin();
@@ -156,7 +160,8 @@ static void aligned(void *arg)
     CHECK_STR(text, "1.500 2.50");
 }
 
-TEST("PITFALLS 3: the stack is aligned at entry, whatever room is taken")
+/* PITFALL 3 */
+TEST("the stack is aligned at entry, whatever room is taken")
 {
     double number = 1.5;
     runner_begin();
@@ -194,7 +199,8 @@ static void descend_from_top(void *arg)
     CHECK_INT(descend(DEPTH), DEPTH + 1);
 }
 
-TEST("PITFALLS 7: a trace from depth 50 ends at the trampoline")
+/* PITFALL 7 */
+TEST("a trace from depth 50 ends at the trampoline")
 {
     runner_begin();
     fiber_run(descend_from_top, NULL);
@@ -214,7 +220,8 @@ static void with_errno(void *arg)
     }
 }
 
-TEST("PITFALLS 18: errno is kept over a switch")
+/* PITFALL 18 */
+TEST("errno is kept over a switch")
 {
     struct fiber a, b;
     runner_begin();
@@ -289,7 +296,8 @@ static void use_and_park(void *arg)
     }
 }
 
-TEST_LIMITED("PITFALLS 9: 100 000 switches and exits give no false report", 60)
+/* PITFALL 9 */
+TEST_LIMITED("100 000 switches and exits give no false report", 60)
 {
     enum { FIBERS = 20, GENERATIONS = 1000 };
     struct fiber f[FIBERS];
@@ -329,7 +337,8 @@ static void jump_within(void *arg)
     }
 }
 
-TEST("PITFALLS 9: longjmp within a coroutine works")
+/* PITFALL 9 */
+TEST("longjmp within a coroutine works")
 {
     int count = 0;
     runner_begin();
@@ -356,7 +365,8 @@ static void raise_often(void *arg)
     }
 }
 
-TEST("PITFALLS 10: a signal handler runs on a coroutine's stack")
+/* PITFALL 10 */
+TEST("a signal handler runs on a coroutine's stack")
 {
     runner_begin();
     signal(SIGUSR1, on_signal);
@@ -373,7 +383,8 @@ static void return_at_once(void)
     coro_switch(&thread, &c, NULL);
 }
 
-TEST("PITFALLS 5: an entry that returns is told so, and the process aborts")
+/* PITFALL 5 */
+TEST("an entry that returns is told so, and the process aborts")
 {
     char err[4096];
     int status = test_child(return_at_once, err, sizeof err);
@@ -402,7 +413,8 @@ static void run_exit_inside(void)
     fiber_run(exit_inside, NULL);
 }
 
-TEST("PITFALLS 5: exit inside a coroutine runs atexit and flushes stdio")
+/* PITFALL 5 */
+TEST("exit inside a coroutine runs atexit and flushes stdio")
 {
     char err[4096];
     if (getenv("TEST_SLOW"))

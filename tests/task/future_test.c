@@ -13,7 +13,8 @@ static void count_free(void *value)
     free(value);
 }
 
-TASK_TEST("FUT-01 a pending future has no outcome")
+/* FUT-01 */
+TASK_TEST("a pending future has no outcome")
 {
     rota_future *f = rota_future_new();
     rota_outcome out = { .rc = 77 };
@@ -23,7 +24,8 @@ TASK_TEST("FUT-01 a pending future has no outcome")
     rota_future_unref(f);
 }
 
-TASK_TEST("FUT-02 a future is finished once; the value of a second time stays "
+/* FUT-02 */
+TASK_TEST("a future is finished once; the value of a second time stays "
           "with the caller")
 {
     rota_future *f = rota_future_new();
@@ -59,7 +61,8 @@ static void say_it(void *word)
     say(word);
 }
 
-TASK_TEST("FUT-03 callbacks run later, in order, once, and not inline")
+/* FUT-03 */
+TASK_TEST("callbacks run later, in order, once, and not inline")
 {
     rota_future *f = rota_future_new();
     CHECK_INT(rota_future_on_done(f, say_it, "1"), 0);
@@ -84,7 +87,8 @@ static void edit_callbacks(void *arg)
     CHECK_INT(rota_future_on_done(shared, say_it, "4"), 0);
 }
 
-TASK_TEST("FUT-04 a callback may take others back and add more")
+/* FUT-04 */
+TASK_TEST("a callback may take others back and add more")
 {
     shared = rota_future_new();
     CHECK_INT(rota_future_on_done(shared, edit_callbacks, NULL), 0);
@@ -97,7 +101,8 @@ TASK_TEST("FUT-04 a callback may take others back and add more")
     rota_future_unref(shared);
 }
 
-TASK_TEST("FUT-05 a callback added to a done future runs in the next turn")
+/* FUT-05 */
+TASK_TEST("a callback added to a done future runs in the next turn")
 {
     rota_future *f = rota_future_new();
     CHECK_INT(rota_future_cancel(f), 0);
@@ -148,7 +153,8 @@ static ROTA_ASYNC(wait_for_it, (rota_future *, f), (const char *, word))
     return rc < 0 ? rc : out.rc;
 }
 
-TASK_TEST("FUT-06 who awaits a future is cancelled without it, and the others "
+/* FUT-06 */
+TASK_TEST("who awaits a future is cancelled without it, and the others "
           "get the value")
 {
     rota_future *f = rota_future_new();
@@ -192,7 +198,8 @@ TASK_TEST("a cancelled future is an outcome for who awaits it, no cancellation")
     rota_future_unref(f);
 }
 
-TASK_TEST("FUT-08 a failure nobody looked at is reported once, its value "
+/* FUT-08 */
+TASK_TEST("a failure nobody looked at is reported once, its value "
           "destroyed once")
 {
     rota_set_unhandled_handler(count_report);

@@ -62,14 +62,16 @@ static int park_many(void *arg)
     return 0;
 }
 
-TEST_LIMITED("PITFALLS 12 200 000 tasks are parked at once, whatever "
+/* PITFALL 12 */
+TEST_LIMITED("200 000 tasks are parked at once, whatever "
              "vm.max_map_count says",
              120)
 {
     CHECK_INT(rota_run(park_many, NULL, NULL), 0);
 }
 
-TEST_LIMITED("PITFALLS 12 the same where guards must be made with mprotect",
+/* PITFALL 12 */
+TEST_LIMITED("the same where guards must be made with mprotect",
              120)
 {
     setenv("ROTA_GUARD", "mprotect", 1);
@@ -102,7 +104,8 @@ static void run_recurse(void)
     exit(rota_run(recurse, NULL, NULL) != 0);
 }
 
-TEST("TASK-22 a task that recurses into its guard is named, with where it was "
+/* TASK-22 */
+TEST("a task that recurses into its guard is named, with where it was "
      "spawned")
 {
     char err[4096];
@@ -135,7 +138,8 @@ static int gather_many(void *arg)
     return 0;
 }
 
-TEST("PITFALLS 48 ten thousand tasks are gathered")
+/* PITFALL 48 */
+TEST("ten thousand tasks are gathered")
 {
     CHECK_INT(rota_run(gather_many, NULL, NULL), 0);
 }

@@ -34,7 +34,8 @@ TASK_TEST(
     rota_future_unref(f);
 }
 
-TASK_TEST("RACE-02 A2 a waiter cancelled, then the future set: the others get "
+/* RACE-02 */
+TASK_TEST("A2 a waiter cancelled, then the future set: the others get "
           "the value")
 {
     rota_future *f = rota_future_new();
@@ -72,7 +73,8 @@ static ROTA_ASYNC(wait_until, (rota_time, when), (rota_future *, f),
     return rc < 0 ? rc : out.rc;
 }
 
-TASK_TEST("RACE-04 RACE-05 A6 a deadline and a completion at one moment: one "
+/* RACE-04, RACE-05 */
+TASK_TEST("A6 a deadline and a completion at one moment: one "
           "result, and a value that came is not lost")
 {
     for (int i = 0; i < 20; i++) {
@@ -111,7 +113,8 @@ static ROTA_ASYNC(cancel_at, (rota_time, when), (rota_task *, t))
     return rc;
 }
 
-TASK_TEST("TIMR-07 A3 a sleep woken by its timer, then cancelled, has slept; "
+/* TIMR-07 */
+TASK_TEST("A3 a sleep woken by its timer, then cancelled, has slept; "
           "the next call is cut")
 {
     rota_time when = rota_now() + rota_ms(3);
@@ -138,7 +141,8 @@ static ROTA_ASYNC(spin_past, (rota_time, when), (rota_task *, t))
     return 0;
 }
 
-TASK_TEST("TIMR-07 timer and cancel meet in one turn: the timer was first")
+/* TIMR-07 */
+TASK_TEST("timer and cancel meet in one turn: the timer was first")
 {
     rota_time when = rota_now() + rota_ms(5);
     struct result r = { 1, 1 };
@@ -151,7 +155,8 @@ TASK_TEST("TIMR-07 timer and cancel meet in one turn: the timer was first")
     CHECK_INT(r.next, -ECANCELED);
 }
 
-TASK_TEST("RACE-07 A7 cancelled at entry, the call is not attempted; reading "
+/* RACE-07 */
+TASK_TEST("A7 cancelled at entry, the call is not attempted; reading "
           "works")
 {
     rota_future *f = rota_future_new();
@@ -197,7 +202,8 @@ static ROTA_ASYNC(cancel_and_end, (rota_task **, victim))
     return 5;
 }
 
-TASK_TEST("RACE-02 a joiner cancelled in the step before its task ends")
+/* RACE-02 */
+TASK_TEST("a joiner cancelled in the step before its task ends")
 {
     rota_task *joiner = NULL;
     struct result r;
@@ -218,7 +224,8 @@ static ROTA_ASYNC(end_then_cancel, (rota_task *, joiner), (rota_future *, f))
     return 0;
 }
 
-TASK_TEST("PITFALLS 42 completion and cancel in one turn, in both orders")
+/* PITFALL 42 */
+TASK_TEST("completion and cancel in one turn, in both orders")
 {
     for (int i = 0; i < 2; i++) {
         rota_future *f = rota_future_new();
@@ -255,7 +262,8 @@ TASK_TEST("A12 A13 what a cancelled task returns is its outcome")
     }
 }
 
-TASK_TEST("PITFALLS 45 a joiner reads the outcome although another, awaiting "
+/* PITFALL 45 */
+TASK_TEST("a joiner reads the outcome although another, awaiting "
           "the same task, dropped it first")
 {
     rota_task *t = rota_create_task(give_after, rota_ms(1), 6);
@@ -266,7 +274,8 @@ TASK_TEST("PITFALLS 45 a joiner reads the outcome although another, awaiting "
     CHECK_INT(r.rc, 6);
 }
 
-TASK_TEST("PITFALLS 45 two tasks join one, and its result outlives its stack")
+/* PITFALL 45 */
+TASK_TEST("two tasks join one, and its result outlives its stack")
 {
     rota_task *t = rota_create_task(give_after, rota_ms(1), 6);
     struct result a, b;

@@ -59,7 +59,8 @@ static int run_on_thread(void *arg)
     return rota_run(same_argument, arg, NULL);
 }
 
-TASK_TEST("LOOP-04 rota_run on a pool thread is refused")
+/* LOOP-04 */
+TASK_TEST("rota_run on a pool thread is refused")
 {
     CHECK_INT(rota_to_thread(run_on_thread, NULL), -EBUSY);
 }
@@ -76,7 +77,8 @@ static void say_a_then_b(void *arg)
     say("-");
 }
 
-TASK_TEST("LOOP-01 callbacks run in order, and one that is added waits for the "
+/* LOOP-01 */
+TASK_TEST("callbacks run in order, and one that is added waits for the "
           "next turn")
 {
     CHECK_INT(rota_call_soon(say_a_then_b, "a"), 0);
@@ -130,7 +132,8 @@ static int yield_beside(void *arg)
     return rota_sleep(rota_ms(2));
 }
 
-TEST("THR-03 a callback that calls itself again for ever starves nobody, and "
+/* THR-03 */
+TEST("a callback that calls itself again for ever starves nobody, and "
      "does not hold up the end")
 {
     CHECK_INT(run(yield_beside), 0);
@@ -189,7 +192,8 @@ static int leave_sleeper(void *arg)
     return 4;
 }
 
-TEST("LOOP-08 what is left at the end is cancelled with the reason shutdown, "
+/* LOOP-08 */
+TEST("what is left at the end is cancelled with the reason shutdown, "
      "also what it spawns then")
 {
     CHECK_INT(run(leave_sleeper), 4);
@@ -206,7 +210,8 @@ static int leave_failures(void *arg)
     return 0;
 }
 
-TEST("LOOP-09 a task that fails during the shutdown is reported")
+/* LOOP-09 */
+TEST("a task that fails during the shutdown is reported")
 {
     CHECK_INT(run(leave_failures), 0);
     CHECK_INT(reports, 1);
@@ -233,7 +238,8 @@ static void run_leave_deaf(void)
     run(leave_deaf);
 }
 
-TEST("LOOP-10 a shutdown that takes long says whom it waits for")
+/* LOOP-10 */
+TEST("a shutdown that takes long says whom it waits for")
 {
     char err[2048];
     CHECK_INT(test_child(run_leave_deaf, err, sizeof err), 0);
@@ -268,7 +274,8 @@ static ROTA_ASYNC(count_yields, (int *, count), (bool *, stop))
     return 0;
 }
 
-TASK_TEST("LOOP-05 D14 a task whose calls never wait lets others run every now "
+/* LOOP-05 */
+TASK_TEST("a task whose calls never wait lets others run every now "
           "and then")
 {
     int yields = 0;
@@ -378,7 +385,8 @@ static void run_leave_unseen(void)
     run(leave_unseen);
 }
 
-TEST("LOOP-15 the default handler of unhandled errors writes name, place, code "
+/* LOOP-15 */
+TEST("the default handler of unhandled errors writes name, place, code "
      "and text")
 {
     char err[512];
@@ -452,7 +460,8 @@ static void run_overflow(void)
     run(overflow);
 }
 
-TEST("TASK-22 a task that runs out of stack dies with its name")
+/* TASK-22 */
+TEST("a task that runs out of stack dies with its name")
 {
     if (test_sanitized())
         test_skip("the sanitizer reports it its own way");

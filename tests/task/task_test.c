@@ -42,7 +42,8 @@ static int spawn_and_await(void *arg)
     return 7;
 }
 
-TEST("TASK-01 a task is created, runs and gives its result")
+/* TASK-01 */
+TEST("a task is created, runs and gives its result")
 {
     CHECK_INT(run(spawn_and_await), 7);
 }
@@ -74,7 +75,8 @@ static int join_outcomes(void *arg)
     return 0;
 }
 
-TEST("TASK-02 TASK-08 an outcome has value, error text and its place, and can "
+/* TASK-02, TASK-08 */
+TEST("an outcome has value, error text and its place, and can "
      "be read again")
 {
     CHECK_INT(run(join_outcomes), 0);
@@ -104,7 +106,8 @@ static int current_tasks(void *arg)
     return 0;
 }
 
-TEST("TASK-03 the current task is known in a task, and nowhere else")
+/* TASK-03 */
+TEST("the current task is known in a task, and nowhere else")
 {
     CHECK(rota_current_task() == NULL);
     CHECK_INT(run(current_tasks), 0);
@@ -128,7 +131,8 @@ static int join_self(void *arg)
     return 0;
 }
 
-TEST("TASK-04 a task that awaits itself is told so at once")
+/* TASK-04 */
+TEST("a task that awaits itself is told so at once")
 {
     CHECK_INT(run(join_self), 0);
 }
@@ -155,7 +159,8 @@ static int await_cycle(void *arg)
     return 0;
 }
 
-TEST("PITFALLS 46 two tasks that await each other: the second is told")
+/* PITFALL 46 */
+TEST("two tasks that await each other: the second is told")
 {
     CHECK_INT(run(await_cycle), 0);
 }
@@ -177,7 +182,8 @@ static int drop_handle(void *arg)
     return 0;
 }
 
-TEST("TASK-05 a task runs on when its handle is dropped")
+/* TASK-05 */
+TEST("a task runs on when its handle is dropped")
 {
     CHECK_INT(run(drop_handle), 0);
 }
@@ -202,7 +208,8 @@ static int cancel_before_start(void *arg)
     return 0;
 }
 
-TEST("TASK-06 TASK-11 a task cancelled before its first step still starts and "
+/* TASK-06, TASK-11 */
+TEST("a task cancelled before its first step still starts and "
      "owns its argument; one that is over cannot be cancelled")
 {
     CHECK_INT(run(cancel_before_start), 0);
@@ -230,7 +237,8 @@ static int joined_is_cancelled(void *arg)
     return 0;
 }
 
-TEST("TASK-09 that what I wait for was cancelled is not my cancellation")
+/* TASK-09 */
+TEST("that what I wait for was cancelled is not my cancellation")
 {
     CHECK_INT(run(joined_is_cancelled), 0);
 }
@@ -298,7 +306,8 @@ static int uncancel(void *arg)
     return 0;
 }
 
-TEST("TASK-12 TASK-14 uncancel takes one request back; at none calls work "
+/* TASK-12, TASK-14 */
+TEST("uncancel takes one request back; at none calls work "
      "again")
 {
     CHECK_INT(run(uncancel), 0);
@@ -339,7 +348,8 @@ static int outcomes(void *arg)
     return 0;
 }
 
-TEST("TASK-13 TASK-19 TASK-21 the outcome is what the function returned")
+/* TASK-13, TASK-19, TASK-21 */
+TEST("the outcome is what the function returned")
 {
     CHECK_INT(run(outcomes), 0);
 }
@@ -378,7 +388,8 @@ static int unobserved(void *arg)
     return 0;
 }
 
-TEST("TASK-15 TASK-16 TASK-18 an error nobody looked at is reported once; one "
+/* TASK-15, TASK-16, TASK-18 */
+TEST("an error nobody looked at is reported once; one "
      "that was awaited, or a cancelled task, is not")
 {
     CHECK_INT(run(unobserved), 0);
@@ -403,7 +414,8 @@ static int cancel_in_yield(void *arg)
     return 0;
 }
 
-TEST("TASK-20 a task cancelled while it yields learns of it")
+/* TASK-20 */
+TEST("a task cancelled while it yields learns of it")
 {
     CHECK_INT(run(cancel_in_yield), 0);
 }
@@ -428,7 +440,8 @@ static int round_robin(void *arg)
     return 0;
 }
 
-TEST("LOOP-02 tasks that yield run strictly in turn")
+/* LOOP-02 */
+TEST("tasks that yield run strictly in turn")
 {
     CHECK_INT(run(round_robin), 0);
 }
@@ -439,7 +452,8 @@ static int nested_run(void *arg)
     return rota_run(nested_run, NULL, NULL);
 }
 
-TEST("LOOP-04 rota_run inside a task is refused")
+/* LOOP-04 */
+TEST("rota_run inside a task is refused")
 {
     CHECK_INT(run(nested_run), -EBUSY);
 }
@@ -466,7 +480,8 @@ static int leave_tasks(void *arg)
     return 9;
 }
 
-TEST("LOOP-08 what main leaves behind is cancelled and drained; deferred calls "
+/* LOOP-08 */
+TEST("what main leaves behind is cancelled and drained; deferred calls "
      "run last first")
 {
     CHECK_INT(run(leave_tasks), 9);
@@ -505,7 +520,8 @@ static int eager(void *arg)
     return 0;
 }
 
-TEST("EAGER-01 EAGER-02 EAGER-03 an eager task runs at once until it suspends")
+/* EAGER-01, EAGER-02, EAGER-03 */
+TEST("an eager task runs at once until it suspends")
 {
     CHECK_INT(run(eager), 0);
 }
@@ -540,7 +556,8 @@ static int warm_up(void *arg)
     return 0;
 }
 
-TEST_LIMITED("PITFALLS 47 a million tasks spawned and finished leave no memory "
+/* PITFALL 47 */
+TEST_LIMITED("a million tasks spawned and finished leave no memory "
              "behind",
              60)
 {
@@ -560,7 +577,8 @@ static int no_memory(void *arg)
     return 0;
 }
 
-TEST("TASK-23 a spawn without memory gives NULL and changes nothing")
+/* TASK-23 */
+TEST("a spawn without memory gives NULL and changes nothing")
 {
     CHECK_INT(run(no_memory), 0);
 }

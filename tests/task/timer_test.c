@@ -7,7 +7,8 @@
 #include "loop/timer.h"
 #include "tasks.h"
 
-TASK_TEST("TIMR-01 a sleep of nothing or less lets the others run once")
+/* TIMR-01 */
+TASK_TEST("a sleep of nothing or less lets the others run once")
 {
     rota_dur lengths[] = { 0, -1, INT64_MIN };
     for (int i = 0; i < 3; i++) {
@@ -29,7 +30,8 @@ static ROTA_ASYNC(say_at, (rota_time, when), (const char *, word))
     return 0;
 }
 
-TASK_TEST("TIMR-03 twelve sleeps to one moment end in the order they began")
+/* TIMR-03 */
+TASK_TEST("twelve sleeps to one moment end in the order they began")
 {
     static const char *const words[] = { "a", "b", "c", "d", "e", "f",
                                          "g", "h", "i", "j", "k", "l" };
@@ -51,7 +53,8 @@ TASK_TEST("sleeps end in the order of their moments")
     CHECK_STR(trace, "abc");
 }
 
-TASK_TEST("TIMR-05 a sleep for ever parks, and adding to a time never "
+/* TIMR-05 */
+TASK_TEST("a sleep for ever parks, and adding to a time never "
           "overflows")
 {
     rota_dur lengths[] = { INT64_MAX, INT64_MAX - 1, rota_ms(INT64_MAX),
@@ -71,7 +74,8 @@ TASK_TEST("TIMR-05 a sleep for ever parks, and adding to a time never "
     CHECK(rota_time_add(5, -7) == -2);
 }
 
-TASK_TEST("TIMR-06 no sleep is too short")
+/* TIMR-06 */
+TASK_TEST("no sleep is too short")
 {
     for (int i = 0; i < 300; i++) {
         rota_time end = rota_now() + rota_us(i * 3);
@@ -87,7 +91,8 @@ static long peak_kib(void)
     return u.ru_maxrss;
 }
 
-TASK_TEST("TIMR-02 a million timers set and taken back leave nothing behind")
+/* TIMR-02 */
+TASK_TEST("a million timers set and taken back leave nothing behind")
 {
     long before = 0;
     for (int i = 0; i < 1000000; i++) {
@@ -174,7 +179,8 @@ static void cancel_other(struct timer *t)
     CHECK(!timer_cancel(c->heap, t)); /* it runs: too late */
 }
 
-TEST("TIMR-04 a timer takes back a later one of the same moment")
+/* TIMR-04 */
+TEST("a timer takes back a later one of the same moment")
 {
     struct timers heap = { 0 };
     struct entry later = { { .fire = check_order }, 5, 1, true };
@@ -195,7 +201,8 @@ static void rearm(struct timer *t)
     CHECK_INT(timer_arm(c->heap, t, 0), 0);
 }
 
-TEST("PITFALLS 37 a timer that arms itself again at once runs once a turn")
+/* PITFALL 37 */
+TEST("a timer that arms itself again at once runs once a turn")
 {
     struct timers heap = { 0 };
     struct chained again = { { .fire = rearm }, &heap, NULL, 0 };
