@@ -19,6 +19,7 @@
 enum { ERROR_LINE = 512 };
 
 static const rota_dur threads_grace = HTTP_SECOND / 2;
+static const rota_dur retry_pause = HTTP_SECOND / 20;
 
 struct program {
     const rota_app *config;
@@ -110,11 +111,9 @@ static int read_options(struct program *p, int argc, char **argv)
         if (rc == 0 && value)
             continue;
         if (rc == -ENOENT)
-            snprintf(line, sizeof line, "unknown option %s: see --help",
-                     given);
+            snprintf(line, sizeof line, "unknown option %s: see --help", given);
         else if (!value)
-            snprintf(line, sizeof line, "--%s needs a value: see --help",
-                     name);
+            snprintf(line, sizeof line, "--%s needs a value: see --help", name);
         else
             snprintf(line, sizeof line,
                      "--%s %s: must be a number from 0 to 65535", name, value);
@@ -131,18 +130,29 @@ struct watcher {
     rota_signals *signals;
 };
 
+/* A server that could not be ended any more would be worse than one that
+ * waits for memory. */
+static int next_signal(const struct watcher *w)
+{
+    int sig;
+    while ((sig = rota_signal_next(w->signals)) < 0 && sig != -ECANCELED)
+        if (rota_sleep(retry_pause) == -ENOMEM)
+            rota_ignore(rota_checkpoint());
+    return sig;
+}
+
 /* The first signal begins the drain. The second ends it; only handlers that
  * block a thread cannot be ended, and then the process goes without them. */
 static ROTA_ASYNC(watch_signals, (struct watcher *, w))
 {
-    int sig = rota_signal_next(w->signals);
+    int sig = next_signal(w);
     if (sig < 0)
         return sig;
     rota_log(ROTA_LOG_INFO,
              "%s: answering what has been asked, then ending (again: at once)",
              strsignal(sig));
     http_server_drain(w->server);
-    sig = rota_signal_next(w->signals);
+    sig = next_signal(w);
     if (sig < 0)
         return sig;
     http_server_drain(w->server);

@@ -517,6 +517,7 @@ static void be_quiet(void)
 {
     told = dup(STDERR_FILENO);
     int null = open("/dev/null", O_WRONLY);
+    dup2(null, STDOUT_FILENO);
     dup2(null, STDERR_FILENO);
     close(null);
 }
