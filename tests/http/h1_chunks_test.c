@@ -1,6 +1,7 @@
 /*
  * The decoder of chunked bodies. Each body is fed whole, byte by byte, and cut
  * in two at every place; data, end and verdict must be the same each time.
+ * (PITFALL 68; the head's tests do the same, and fuzz/ has a target each.)
  */
 #include <stdlib.h>
 
