@@ -225,9 +225,10 @@ FAULT_TEST("a shutdown in debug mode that has a limit", run_leave_tasks, 0)
 
 /* -------------------------------------------- what a sweep is to find */
 
+/* Volatile, or a compiler leaves out memory that is never written to. */
 static int leak(void)
 {
-    char *a = malloc(1), *b = malloc(1);
+    char *volatile a = malloc(1), *volatile b = malloc(1);
     if (a && !b)
         return -ENOMEM;
     free(a);
@@ -237,7 +238,7 @@ static int leak(void)
 
 static int confuse(void)
 {
-    char *a = malloc(1);
+    char *volatile a = malloc(1);
     int rc = a ? 0 : -EIO;
     free(a);
     return rc;
@@ -253,9 +254,10 @@ static int crash(void)
 
 static int take_care(void)
 {
-    char *a = malloc(1);
+    char *volatile a = malloc(1);
+    int rc = a ? 0 : -ENOMEM;
     free(a);
-    return a ? 0 : -ENOMEM;
+    return rc;
 }
 
 static fault_fn *wrong;

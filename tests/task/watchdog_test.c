@@ -17,6 +17,8 @@ static pthread_mutex_t lines_lock = PTHREAD_MUTEX_INITIALIZER;
 static void keep_line(enum rota_log_level level, const char *line)
 {
     (void)level;
+    if (strstr(line, "io_uring is not available"))
+        return; /* a fact of the machine */
     pthread_mutex_lock(&lines_lock);
     strncat(lines, line, sizeof lines - strlen(lines) - 2);
     strcat(lines, "\n");
@@ -65,7 +67,8 @@ TEST("a step that takes too long is told of while it does, with its trace")
     CHECK_HAS(lines, "task hog #2 (spawned at tests/task/watchdog_test.c:");
     CHECK_HAS(lines, "without a pause");
 #ifndef SANITIZE_THREAD /* which delivers signals when it likes */
-    CHECK_HAS(lines, "spin_until_told+");
+    /* A signal in its last instruction finds its caller's frame gone. */
+    CHECK(strstr(lines, "spin_until_told+") || strstr(lines, "said+"));
     CHECK_HAS(lines, "coro_trampoline+");
 #endif
 }
