@@ -153,7 +153,7 @@ static ROTA_ASYNC(set_later, (rota_future *, f))
 static int use_future(void *arg)
 {
     (void)arg;
-    int calls = 0;
+    static int calls; /* a callback may come after main has ended */
     rota_future *f = rota_future_new();
     if (!f)
         return -ENOMEM;
