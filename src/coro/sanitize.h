@@ -36,6 +36,13 @@ enum { SANITIZE_KNOWS_STACKS = 0 };
 #ifdef SANITIZE_THREAD
 #include <sanitizer/tsan_interface.h>
 #endif
+/* Somebody looks for memory that is used after it was freed. */
+#if defined(SANITIZE_ADDRESS) || defined(SANITIZE_THREAD) || \
+    defined(ROTA_VALGRIND)
+enum { SANITIZE_WATCHES_HEAP = 1 };
+#else
+enum { SANITIZE_WATCHES_HEAP = 0 };
+#endif
 #ifdef ROTA_VALGRIND
 #include <valgrind/memcheck.h>
 #include <valgrind/valgrind.h>

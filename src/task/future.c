@@ -54,13 +54,6 @@ static void report(const struct rota_future *f)
     obey_policy(f);
 }
 
-void future_init(struct rota_future *f, struct runtime *rt,
-                 struct rota_task *task)
-{
-    *f = (struct rota_future){ .refs = 1, .runtime = rt, .task = task };
-    list_init(&f->watches);
-}
-
 /* What is to be called when a future is done. Few have any. */
 struct callbacks {
     struct list all;
@@ -116,7 +109,7 @@ static void schedule(struct rota_future *f)
 static void free_callbacks(struct callbacks *c)
 {
     struct list *link;
-    while (c && (link = list_pop(&c->all)) != NULL)
+    while ((link = list_pop(&c->all)) != NULL)
         callback_free(container_of(link, struct callback, link));
     free(c);
 }
@@ -152,10 +145,12 @@ void future_fini(struct rota_future *f)
 {
     if (f->state == ROTA_ERROR && !f->observed)
         report(f);
-    free_callbacks(f->callbacks);
+    if (f->callbacks)
+        free_callbacks(f->callbacks);
     if (f->value && f->dtor)
         f->dtor(f->value);
-    free(f->err);
+    if (f->err)
+        free(f->err);
 }
 
 struct wanted {
@@ -188,8 +183,10 @@ rota_future *rota_future_new(void)
         return NULL;
     }
     struct rota_future *f = malloc(sizeof *f);
-    if (f)
-        future_init(f, rt, NULL);
+    if (!f)
+        return NULL;
+    *f = (struct rota_future){ 0 };
+    future_init(f, rt, NULL);
     return f;
 }
 
@@ -245,7 +242,7 @@ int rota_future_cancel(rota_future *f)
 
 bool rota_future_done(const rota_future *f)
 {
-    return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) != ROTA_PENDING;
+    return future_is_done(f);
 }
 
 int rota_future_outcome(rota_future *f, rota_outcome *out)

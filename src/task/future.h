@@ -31,8 +31,21 @@ struct rota_future {
     struct rota_task *task; /* whose it is; NULL: a bare future */
 };
 
-void future_init(struct rota_future *f, struct runtime *rt,
-                 struct rota_task *task);
+/* In memory that is zero. */
+static inline void future_init(struct rota_future *f, struct runtime *rt,
+                               struct rota_task *task)
+{
+    f->refs = 1;
+    f->runtime = rt;
+    f->task = task;
+    list_init(&f->watches);
+}
+
+/* Any thread may ask, and then read what it was finished with. */
+static inline bool future_is_done(const struct rota_future *f)
+{
+    return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) != ROTA_PENDING;
+}
 
 /* 0, or the code of the misuse: a future is its own loop's to touch. */
 int future_check(const struct rota_future *f) ROTA_INTERNAL(future_check);

@@ -21,11 +21,13 @@ struct runtime {
     struct group main_group;
     struct group background;
     struct rota_task *main;
-    struct pool *pools[2]; /* by enum pool_kind; made at first use */
-    size_t tasks;          /* alive; set by runtime_count */
-    struct list all;       /* they themselves, oldest first */
-    unsigned eager;        /* eager starts that are inside one another */
-    size_t claims;         /* waits that other threads may end */
+    struct pool *pools[2];   /* by enum pool_kind; made at first use */
+    size_t tasks;            /* alive; set by runtime_count */
+    struct list all;         /* they themselves, oldest first */
+    struct rota_task *spare; /* records of ended ones, for the next, */
+    unsigned spares;         /* and how many */
+    unsigned eager;          /* eager starts that are inside one another */
+    size_t claims;           /* waits that other threads may end */
     rota_run_options options;
 
     struct context *context; /* of the callback that runs; NULL: none */

@@ -50,8 +50,11 @@ static void spread(struct scope *top)
     }
 }
 
-void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
-                unsigned flags)
+/* Inline, so that where `flags` is a constant its bits are one store. */
+static inline __attribute__((always_inline)) void set_up(struct scope *s,
+                                                         struct scope *parent,
+                                                         struct rota_task *task,
+                                                         unsigned flags)
 {
     bool cancelled = (flags & ROTA_SCOPE_PREPARED) && s->cancelled;
     const char *reason = cancelled ? s->reason : NULL;
@@ -70,7 +73,17 @@ void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
     list_init(&s->sibling);
     if (parent)
         list_push(&parent->children, &s->sibling);
-    s->visible = s->cancelled || outer_visible(s);
+    if (cancelled || outer_visible(s))
+        s->visible = true;
+}
+
+void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
+                unsigned flags)
+{
+    if (flags == 0)
+        set_up(s, parent, task, 0);
+    else
+        set_up(s, parent, task, flags);
 }
 
 static struct loop *scope_loop(struct scope *s)

@@ -22,6 +22,7 @@ enum {
     EAGER_MOST = 64,
     COPY_MOST = 4096, /* larger arguments make the stack larger */
     COPY_ALIGN = 16,
+    SPARES_MOST = SANITIZE_WATCHES_HEAP ? 0 : 64,
     ROOT_ROOM = (sizeof(struct scope) + COPY_ALIGN - 1) / COPY_ALIGN *
                 COPY_ALIGN, /* at the stack's top, below the arguments */
 };
@@ -77,7 +78,8 @@ static void drop_stale_error(struct rota_task *t, int rc)
 {
     if (rc < 0 && rc == t->failed)
         return;
-    free(t->done.err);
+    if (t->done.err)
+        free(t->done.err);
     t->done.err = NULL;
 }
 
@@ -141,6 +143,29 @@ static void start(struct rota_task *t, bool eager)
     rt->eager--;
 }
 
+/* A program that makes a task has mostly seen one end. */
+static struct rota_task *record_get(struct runtime *rt)
+{
+    struct rota_task *t = rt->spare;
+    if (!t)
+        return malloc(sizeof *t);
+    rt->spare = t->spare;
+    rt->spares--;
+    return t;
+}
+
+/* Once the run is over this may be any thread, and the heap's is all. */
+static void record_put(struct runtime *rt, struct rota_task *t)
+{
+    if (rt->outside.outlived || rt->spares == SPARES_MOST) {
+        free(t);
+        return;
+    }
+    t->spare = rt->spare;
+    rt->spare = t;
+    rt->spares++;
+}
+
 size_t task_stack_size(const struct task_spec *spec)
 {
     size_t least = spec->options ? spec->options->stack_size : 0;
@@ -194,7 +219,7 @@ struct rota_task *task_new(struct runtime *rt, struct group *g,
 {
     /* Cleared after the next call, not at once: gcc would make a calloc of it,
      * which does not take from malloc's per-thread cache. */
-    struct rota_task *t = malloc(sizeof *t);
+    struct rota_task *t = record_get(rt);
     struct stack *stack =
         t ? stack_get(&rt->loop.stacks, task_stack_size(spec)) : NULL;
     if (!stack) {
@@ -215,8 +240,15 @@ void task_free(struct rota_task *t)
     future_fini(&t->done);
     if (t->named)
         free((char *)t->name);
-    free(t);
+    record_put(rt, t);
     loops_record_gone(rt);
+}
+
+void task_free_spares(struct runtime *rt)
+{
+    for (struct rota_task *t; (t = rt->spare) != NULL; free(t))
+        rt->spare = t->spare;
+    rt->spares = 0;
 }
 
 static rota_task *spawn(const struct task_spec *spec)
@@ -314,8 +346,8 @@ int rota_join(rota_task *t, rota_outcome *out)
         return -EDEADLK;
     bool mine = t->runtime == me->runtime;
     if (mine) /* another may await it, and drop it before we run */
-        rota_task_ref(t);
-    rc = rota_task_done(t) ? wait_done(me, 0) : park_on(t, me, false);
+        t->done.refs++;
+    rc = future_is_done(&t->done) ? wait_done(me, 0) : park_on(t, me, false);
     if (rc == 0)
         rota_future_outcome(&t->done, out);
     if (mine)
@@ -333,16 +365,20 @@ struct awaited {
 /* Waits until `t` is over, whatever happens to me, and drops the handle. */
 static struct awaited see_through(rota_task *t, struct rota_task *me)
 {
-    struct awaited a = { .mine = wait_begin(&me) };
+    struct awaited a = { .mine = wait_begin_as(me) };
     if (a.mine == 0)
-        a.mine = rota_task_done(t) ? wait_done(me, 0) : park_on(t, me, false);
-    a.cut = !rota_task_done(t);
+        a.mine =
+            future_is_done(&t->done) ? wait_done(me, 0) : park_on(t, me, false);
+    a.cut = !future_is_done(&t->done);
     if (a.cut) {
         rota_task_cancel(t, rota_cancel_reason());
         park_on(t, me, true);
     }
     a.result = future_flat(&t->done);
-    rota_task_unref(t);
+    if (t->runtime == me->runtime)
+        task_drop(t);
+    else
+        far_unref(t);
     return a;
 }
 

@@ -133,6 +133,7 @@ struct rota_task {
     struct start *start;      /* rota_group_start waits for its word; NULL */
     struct list in_group;     /* among its members */
     struct list in_runtime;   /* among all tasks of its loop */
+    struct rota_task *spare;  /* the next record without a task */
 
     rota_fn *fn;
     void *arg;
@@ -217,12 +218,21 @@ void task_abandon(struct rota_task *t);
 /* The task ended and nothing refers to it: called by its future. */
 void task_free(struct rota_task *t);
 
+/* Frees the records kept for tasks to come. */
+void task_free_spares(struct runtime *rt);
+
 /* Lets the other ready tasks run once; not a cancel point. */
 void task_yield(struct rota_task *t) ROTA_INTERNAL(task_yield);
 
 /* What wait_begin returns when it does not return 0. `t` may be NULL. */
 int wait_refuse(struct rota_task *t, struct rota_task **task)
     ROTA_INTERNAL(wait_refuse);
+
+/* wait_begin for who knows that `t` is the running task. */
+static inline int wait_begin_as(struct rota_task *t)
+{
+    return t->scope->visible ? wait_refuse(t, &t) : 0;
+}
 
 /* Begins a suspending call: the running task in *task and 0; or the error to
  * return: -EPERM outside of tasks, -ECANCELED when cancelled (after a yield:

@@ -27,8 +27,9 @@ enum claim_word {
     CLAIM_TAKEN, /* by whoever will deliver it: perhaps another thread */
 };
 
-/* Marks the scopes whose cancellation this call reports. */
-static void note_delivery(struct rota_task *t)
+/* Marks the scopes whose cancellation this call reports. Not inlined: a wait
+ * would save registers for it. */
+static __attribute__((noinline)) void note_delivery(struct rota_task *t)
 {
     for (struct scope *s = t->scope; s && s->visible;
          s = s->shield ? NULL : s->parent)
@@ -67,7 +68,8 @@ int wait_refuse(struct rota_task *t, struct rota_task **task)
 }
 
 /* The wait begins: its clauses may fire. */
-static void arm(struct rota_task *t, struct clause *clauses, unsigned count)
+static inline void arm(struct loop *l, struct rota_task *t,
+                       struct clause *clauses, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         clauses[i].task = t;
@@ -75,12 +77,12 @@ static void arm(struct rota_task *t, struct clause *clauses, unsigned count)
     t->clause_count = count;
     t->lingering = 0;
     t->interrupted = false;
-    t->since = loop_here()->now;
+    t->since = l->now;
 }
 
-static int sleep_until_won(struct rota_task *t)
+SANITIZE_INLINE int sleep_until_won(struct loop *l, struct rota_task *t)
 {
-    loop_pause(loop_here());
+    loop_pause(l);
     if (t->interrupted && t->wake_rc == -ECANCELED)
         note_delivery(t);
     return t->wake_rc;
@@ -88,24 +90,26 @@ static int sleep_until_won(struct rota_task *t)
 
 int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
 {
+    struct loop *l = loop_here();
     t->shielded = false;
-    arm(t, clauses, count);
-    return sleep_until_won(t);
+    arm(l, t, clauses, count);
+    return sleep_until_won(l, t);
 }
 
 int wait_park_shielded(struct rota_task *t, struct clause *clauses,
                        unsigned count)
 {
+    struct loop *l = loop_here();
     t->shielded = true;
-    arm(t, clauses, count);
-    return sleep_until_won(t);
+    arm(l, t, clauses, count);
+    return sleep_until_won(l, t);
 }
 
 void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
               struct claim *claim)
 {
     t->shielded = false;
-    arm(t, clauses, count);
+    arm(loop_here(), t, clauses, count);
     t->claim = claim;
     if (claim) {
         atomic_init(&claim->word, CLAIM_OPEN);
@@ -116,7 +120,7 @@ void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
 int wait_sleep(struct rota_task *t)
 {
     bool over = !t->clauses && t->lingering == 0;
-    int rc = over ? t->wake_rc : sleep_until_won(t);
+    int rc = over ? t->wake_rc : sleep_until_won(loop_here(), t);
     if (t->claim) {
         t->runtime->claims--;
         t->claim = NULL;
