@@ -167,11 +167,12 @@ TEST("a task behind a shield that nothing can wake does not hang the end")
     CHECK_INT(rota_run(leave_buried, NULL, NULL), -EDEADLK);
 }
 
-static sem_t go, gone;
+static sem_t begun, go, gone;
 
 static int block(void *arg)
 {
     (void)arg;
+    sem_post(&begun);
     while (sem_wait(&go) < 0)
         ;
     /* The task that waits for this is gone. */
@@ -188,10 +189,13 @@ static ROTA_ASYNC(block_on_thread)
 static int leave_blocked(void *arg)
 {
     (void)arg;
+    sem_init(&begun, 0, 0);
     sem_init(&go, 0, 0);
     sem_init(&gone, 0, 0);
     rota_task_unref(rota_create_task(block_on_thread));
-    return rota_sleep(rota_ms(5));
+    while (sem_trywait(&begun) < 0)
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    return 0;
 }
 
 static void run_blocked(void)
@@ -208,7 +212,8 @@ static void run_blocked(void)
 TEST("a thread that does not come back is left to itself after its limit")
 {
     char err[2048];
-    CHECK_INT(test_child(run_blocked, err, sizeof err), 0);
+    if (test_child(run_blocked, err, sizeof err) != 0)
+        test_fail(TEST_AT, "%s", err);
     CHECK_HAS(err, "block_on_thread (spawned at ");
     CHECK_HAS(err, ": to_thread");
     CHECK_HAS(err, "1 threads of the pool wk still work");
