@@ -137,12 +137,12 @@ static int make_buffers(struct uring *u)
 /* Where one thread's ring was, another's may be next. The kernel makes that an
  * order of events; ThreadSanitizer, which does not see liburing's mappings come
  * and go, takes it from this counter. */
-static atomic_uint rings_gone;
+static atomic_uint rings_ended;
 
 void uring_teardown(struct uring *u)
 {
+    atomic_fetch_add(&rings_ended, 1);
     io_uring_queue_exit(&u->ring);
-    atomic_fetch_add(&rings_gone, 1);
     if (u->memory)
         munmap(u->memory, memory_size(u));
     if (u->buffers)
@@ -155,7 +155,7 @@ int uring_setup(struct uring *u)
     u->buffers = NULL;
     u->memory = NULL;
     int rc = make_ring(u);
-    atomic_load(&rings_gone);
+    atomic_load(&rings_ended);
     if (rc < 0)
         return rc;
     rc = check_features(u);
