@@ -136,6 +136,9 @@ func sleepers(count int) {
 	var until time.Time
 	before, from := resident(), now()
 	parked := 0
+	// Before the first begins: the scheduler interrupts us after 10 ms.
+	until = time.Now().Add(200*time.Millisecond +
+		time.Duration(count)*10*time.Microsecond)
 	for i := 0; i < count; i++ {
 		all.Add(1)
 		go func() {
@@ -144,8 +147,6 @@ func sleepers(count int) {
 			all.Done()
 		}()
 	}
-	until = time.Now().Add(200*time.Millisecond +
-		time.Duration(count)*10*time.Microsecond)
 	for parked < count {
 		runtime.Gosched()
 	}

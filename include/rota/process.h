@@ -75,8 +75,9 @@ ROTA_API void rota_process_free(rota_process *p);
  * Waits until the process has ended, whether or not its pipes have: any number
  * of tasks may, at any time, also afterwards. *status (may be NULL) is as of
  * waitpid(2). 0, -ECANCELED; -ECHILD: somebody else has reaped it, its status
- * is lost (waitpid(-1), an ignored SIGCHLD). Suspends: yes. Cancel: nothing is
- * lost, the process goes on.
+ * is lost (waitpid(-1), an ignored SIGCHLD); -ESHUTDOWN: the loop ends, and
+ * the process is the program's own from here on. Suspends: yes. Cancel:
+ * nothing is lost, the process goes on.
  */
 ROTA_API int rota_process_wait(rota_process *p, int *status) ROTA_MUST;
 

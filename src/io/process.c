@@ -217,7 +217,8 @@ int rota_process_signal(rota_process *p, int signal)
 
 int rota_process_stop(rota_process *p)
 {
-    int rc = rota_process_signal(p, SIGTERM);
+    int rc = -ECANCELED; /* also without memory for the grace's timer */
+    rota_process_signal(p, SIGTERM);
     ROTA_SHIELD (p->grace) {
         rc = rota_process_wait(p, NULL);
     }

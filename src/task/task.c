@@ -217,8 +217,6 @@ void task_admit(struct rota_task *t, struct group *g)
 struct rota_task *task_new(struct runtime *rt, struct group *g,
                            const struct task_spec *spec)
 {
-    /* Cleared after the next call, not at once: gcc would make a calloc of it,
-     * which does not take from malloc's per-thread cache. */
     struct rota_task *t = record_get(rt);
     struct stack *stack =
         t ? stack_get(&rt->loop.stacks, task_stack_size(spec)) : NULL;

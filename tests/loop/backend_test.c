@@ -118,7 +118,7 @@ static void run_without_memory(void)
 }
 
 /* PITFALL 31 */
-TEST("io_uring forbidden, unknown or out of memory: epoll, and one line (31)")
+TEST("io_uring forbidden, unknown or out of memory: epoll, and one line")
 {
     test_needs_kernel();
     void (*cases[])(void) = { run_forbidden, run_unknown, run_without_memory };

@@ -16,9 +16,7 @@ static int rounds(int n)
 }
 
 /* PITFALL 32 */
-TEST_LIMITED("a receive cancelled at any moment has its data or leaves it "
-             "(32)",
-             60)
+TEST_LIMITED("a receive cancelled at any moment has its data or leaves it", 60)
 {
     begin();
     int ends[2];
@@ -63,8 +61,7 @@ static void note_accepted(struct op *op)
 }
 
 /* PITFALL 32 */
-TEST_LIMITED("a connection accepted while the accept is cancelled is not lost "
-             "(32)",
+TEST_LIMITED("a connection accepted while the accept is cancelled is not lost",
              60)
 {
     begin();
@@ -121,7 +118,7 @@ TEST("a send cancelled half way ends with what went out")
 }
 
 /* PITFALL 24 */
-TEST("no event of a closed descriptor reaches the next one of its number (24)")
+TEST("no event of a closed descriptor reaches the next one of its number")
 {
     begin();
     char data[8];
@@ -159,7 +156,7 @@ TEST("no event of a closed descriptor reaches the next one of its number (24)")
 }
 
 /* PITFALL 25 */
-TEST("a file that lives on under another number sends no events here (25)")
+TEST("a file that lives on under another number sends no events here")
 {
     begin();
     int old[2], fresh[2];
@@ -210,7 +207,7 @@ static void kill_other(struct op *op)
 }
 
 /* PITFALL 33 */
-TEST("of two events in one batch the first may destroy the second's op (33)")
+TEST("of two events in one batch the first may destroy the second's op")
 {
     begin();
     for (int i = 0; i < rounds(300); i++) {
@@ -303,8 +300,7 @@ static bool crowd_ended(int n)
 }
 
 /* PITFALL 30 */
-TEST_LIMITED("thousands of ops in one turn, far more than the ring holds (30)",
-             60)
+TEST_LIMITED("thousands of ops in one turn, far more than the ring holds", 60)
 {
     begin();
     int n = crowd_size();
@@ -353,8 +349,7 @@ TEST_LIMITED("thousands of ops cancelled in one turn all end", 60)
 }
 
 /* PITFALL 30 */
-TEST_LIMITED("more streams at once than there are buffers lose no byte (30)",
-             60)
+TEST_LIMITED("more streams at once than there are buffers lose no byte", 60)
 {
     begin();
     int n = crowd_size();
@@ -381,8 +376,7 @@ TEST_LIMITED("more streams at once than there are buffers lose no byte (30)",
 }
 
 /* PITFALL 62 */
-TEST_LIMITED("ten thousand idle connections do not disturb the busy one (62)",
-             60)
+TEST_LIMITED("ten thousand idle connections do not disturb the busy one", 60)
 {
     begin();
     size_t fit = raise_files() - 64;
@@ -416,7 +410,7 @@ TEST_LIMITED("ten thousand idle connections do not disturb the busy one (62)",
 }
 
 /* PITFALL 61 */
-TEST("a stream that never falls silent does not keep another waiting (61)")
+TEST("a stream that never falls silent does not keep another waiting")
 {
     begin();
     int loud[2], quiet[2];
@@ -487,7 +481,7 @@ static void fire(struct timer *t)
 }
 
 /* PITFALL 36 */
-TEST("waiting ends when it is time, not before, and without spinning (36)")
+TEST("waiting ends when it is time, not before, and without spinning")
 {
     static const rota_dur waits[] = { 1,       999,     50000,   500000,
                                       1000001, 2999999, 10000000 };
@@ -518,7 +512,7 @@ static void ignore_signal(int number)
 }
 
 /* PITFALL 26 */
-TEST_LIMITED("a storm of signals interrupts nothing (26)", 60)
+TEST_LIMITED("a storm of signals interrupts nothing", 60)
 {
     begin();
     struct sigaction act = { .sa_handler = ignore_signal }; /* no SA_RESTART */

@@ -65,7 +65,7 @@ TEST("datagrams that wait together are received one by one")
 }
 
 /* PITFALL 22 */
-TEST("a reset wakes a receive with ECONNRESET, RST while waiting (22)")
+TEST("a reset wakes a receive with ECONNRESET, RST while waiting")
 {
     begin();
     int ends[2];
@@ -104,7 +104,7 @@ TEST("a reset wakes both the receiver and the blocked sender")
 }
 
 /* PITFALL 22 */
-TEST("the peer's half close ends the stream, and sending goes on (22)")
+TEST("the peer's half close ends the stream, and sending goes on")
 {
     begin();
     int ends[2];
@@ -177,7 +177,7 @@ static void transfer(enum op_kind kind, int from, int to)
 }
 
 /* PITFALL 28 */
-TEST("8 MiB are sent whole to a slow reader (28)")
+TEST("8 MiB are sent whole to a slow reader")
 {
     begin();
     int ends[2];
@@ -374,7 +374,7 @@ TEST("a crowd at the door is let in, all of it")
 }
 
 /* PITFALL 27 */
-TEST("accepting without descriptors ends with EMFILE, and works again (27)")
+TEST("accepting without descriptors ends with EMFILE, and works again")
 {
     begin();
     struct sockaddr_in address;
@@ -400,7 +400,7 @@ TEST("accepting without descriptors ends with EMFILE, and works again (27)")
 }
 
 /* PITFALL 29 */
-TEST("connecting succeeds, or is refused with ECONNREFUSED (29)")
+TEST("connecting succeeds, or is refused with ECONNREFUSED")
 {
     begin();
     struct sockaddr_in address;
@@ -420,7 +420,7 @@ TEST("connecting succeeds, or is refused with ECONNREFUSED (29)")
 }
 
 /* PITFALL 24 */
-TEST("a connect in flight can be cancelled, and its number used again (24)")
+TEST("a connect in flight can be cancelled, and its number used again")
 {
     begin();
     struct sockaddr_in address;
@@ -456,7 +456,7 @@ static struct sockaddr_un unix_address(const char *name)
 }
 
 /* PITFALL 29 */
-TEST("connecting to a Unix socket: nobody there, there, and too many (29)")
+TEST("connecting to a Unix socket: nobody there, there, and too many")
 {
     begin();
     struct sockaddr_un address = unix_address("rota-op-test");
@@ -478,7 +478,7 @@ TEST("connecting to a Unix socket: nobody there, there, and too many (29)")
 }
 
 /* PITFALL 22 */
-TEST("a pipe's reader waits, reads, and sees the end at once (22)")
+TEST("a pipe's reader waits, reads, and sees the end at once")
 {
     begin();
     int ends[2];
@@ -501,7 +501,7 @@ TEST("a pipe's reader waits, reads, and sees the end at once (22)")
 }
 
 /* PITFALL 25 */
-TEST("reading an inherited, blocking pipe does not block the loop (25)")
+TEST("reading an inherited, blocking pipe does not block the loop")
 {
     begin();
     int ends[2], others[2];
@@ -551,7 +551,7 @@ TEST("a terminal is waited for and read line by line")
 }
 
 /* PITFALL 25 */
-TEST("files that never wait can be read, written and polled (25)")
+TEST("files that never wait can be read, written and polled")
 {
     begin();
     char name[] = "/tmp/rota-op-XXXXXX";

@@ -225,6 +225,28 @@ TASK_TEST("dumps from another thread stand tasks that come and go")
     pthread_join(thread, NULL);
 }
 
+static int storm(void *arg)
+{
+    (void)arg;
+    rota_task *t[3];
+    for (size_t i = 1; i <= 3; i++)
+        t[i - 1] = rota_create_task_on(rota_loop_at(i), spins, 200);
+    int rc = spins(200);
+    int others = rota_gather(t, 3, NULL, 0);
+    return rc < 0 ? rc : others;
+}
+
+/* DBG-06 */
+TEST("dumps from another thread stand storms of tasks on four loops")
+{
+    pthread_t thread;
+    CHECK_INT(pthread_create(&thread, NULL, dump_on, NULL), 0);
+    while (atomic_load(&dumps_made) < 20)
+        CHECK_INT(rota_run_multi(4, storm, NULL, NULL), 0);
+    atomic_store(&over, true);
+    pthread_join(thread, NULL);
+}
+
 TEST("a dump outside of any loop says so much")
 {
     CHECK_INT(read_dump(), 0);
