@@ -51,9 +51,9 @@ ROTA_API void rota_event_pulse(rota_event *e);
 
 /*
  * Sets a shared event from a signal handler. It takes effect in the next turn
- * of the loop it was made on. 0; -EPERM: it is not shared, or was made where
- * no loop ran; -ESHUTDOWN: that loop ends. Async-signal-safe; keeps errno.
- * Suspends: no.
+ * of the loop it was made on, which the event holds a handle of (rota/loop.h).
+ * 0; -EPERM: it is not shared, or was made where no loop ran; -ESHUTDOWN: that
+ * loop ends, or has. Async-signal-safe; keeps errno. Suspends: no.
  */
 ROTA_API int rota_event_set_signal(rota_event *e);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "sync/taken.h"
+#include "task/runtime.h"
 
 static const char what[] = "event";
 
@@ -42,6 +43,13 @@ static void fire(struct event *e, bool set)
     taken_deliver(&taken, 0);
 }
 
+static void free_shared(struct event_shared *s)
+{
+    pthread_mutex_destroy(&s->lock);
+    rota_loop_unref(s->home);
+    free(s);
+}
+
 /* What a signal handler posted. */
 static void posted(struct post *p)
 {
@@ -51,8 +59,7 @@ static void posted(struct post *p)
         fire(s->event, true);
         return;
     }
-    pthread_mutex_destroy(&s->lock);
-    free(s);
+    free_shared(s);
 }
 
 static struct event_shared *share(struct event *e)
@@ -62,7 +69,8 @@ static struct event_shared *share(struct event *e)
         return NULL;
     pthread_mutex_init(&s->lock, NULL);
     s->event = e;
-    s->home = loop_current();
+    if (rota_current_loop())
+        s->home = rota_loop_ref(rota_current_loop());
     s->post.run = posted;
     list_init(&e->waiters.queue);
     return s;
@@ -90,8 +98,7 @@ int rota_event_fini(rota_event *event)
         s->event = NULL;
         return 0;
     }
-    pthread_mutex_destroy(&s->lock);
-    free(s);
+    free_shared(s);
     return 0;
 }
 
@@ -143,7 +150,8 @@ int rota_event_set_signal(rota_event *event)
         return -EPERM;
     int saved = errno, rc = 0;
     if (!atomic_exchange(&s->posted, true))
-        rc = loop_try_post(s->home, &s->post, POST_HANDLE);
+        rc =
+            loop_try_post(&loops_runtime(s->home)->loop, &s->post, POST_HANDLE);
     if (rc < 0)
         atomic_store(&s->posted, false);
     errno = saved;

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "rota/event.h"
+#include "rota/loop.h"
 #include "sync/waiters.h"
 
 struct event;
@@ -17,7 +18,7 @@ struct event;
 struct event_shared {
     pthread_mutex_t lock;
     struct event *event; /* NULL: it has ended, the post frees this */
-    struct loop *home;   /* the loop the post goes to; NULL: none */
+    rota_loop *home;     /* a handle of the loop the post goes to; NULL: none */
     struct post post;
     atomic_bool posted;
 };

@@ -309,6 +309,23 @@ TASK_TEST("a signal handler sets a shared event, of a loop awake or asleep")
     CHECK_INT(rota_sleep(0), 0);
 }
 
+static int make_of_signal(void *arg)
+{
+    (void)arg;
+    return rota_event_init(&of_signal, ROTA_SHARED);
+}
+
+TEST("a shared event may outlive the loop it was made on")
+{
+    CHECK_INT(rota_run(make_of_signal, NULL, NULL), 0);
+    CHECK_INT(rota_event_set_signal(&of_signal), -ESHUTDOWN);
+    CHECK_INT(rota_event_set_signal(&of_signal), -ESHUTDOWN);
+    CHECK(!rota_event_is_set(&of_signal));
+    rota_event_set(&of_signal);
+    CHECK(rota_event_is_set(&of_signal));
+    CHECK_INT(rota_event_fini(&of_signal), 0);
+}
+
 TEST("a shared event made where no loop runs cannot be set by a signal")
 {
     rota_event e;
