@@ -4,8 +4,8 @@
 #ifndef CLI_INSPECT_H
 #define CLI_INSPECT_H
 
-#include "task/snapshot.h"
-#include "task/stuck.h"
+#include "inspect/snapshot.h"
+#include "inspect/stuck.h"
 
 /* Each prints to stdout; `now` is the target's time. */
 void show_list(const struct snapshot *s, rota_time now);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "cli/inspect.h"
-#include "task/describe.h"
+#include "inspect/describe.h"
 
 static void print_loop(const struct inspect_loop *l)
 {

@@ -7,7 +7,7 @@
 
 #include "base/peek.h"
 #include "cli/core.h"
-#include "task/inspect.h"
+#include "inspect/inspect.h"
 
 struct target {
     struct peek peek;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cli/inspect.h"
-#include "task/describe.h"
+#include "inspect/describe.h"
 
 enum { DEPTH_MOST = 64, INDENT = 8 };
 

@@ -52,7 +52,7 @@ static void bury(void *arg)
     t->scope = t->root = NULL; /* they go with the stack */
     coro_fini(&t->co.coro);
     if (rt->debug)
-        usage_note(&rt->debug->usages, t);
+        debug_measure(t);
     if (t->guest)
         guest_stack_put(rt, stack);
     else

@@ -2,8 +2,8 @@
  * The watchdog: a thread that tells of a step that takes too long while it
  * still does, and now and then looks for tasks that wait for each other.
  */
-#ifndef TASK_WATCHDOG_H
-#define TASK_WATCHDOG_H
+#ifndef INSPECT_WATCHDOG_H
+#define INSPECT_WATCHDOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

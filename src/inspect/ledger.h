@@ -1,8 +1,8 @@
 /*
  * The ledger: what a loop has not given back.
  */
-#ifndef TASK_LEDGER_H
-#define TASK_LEDGER_H
+#ifndef INSPECT_LEDGER_H
+#define INSPECT_LEDGER_H
 
 #include <stdbool.h>
 

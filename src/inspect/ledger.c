@@ -4,7 +4,7 @@
  * and the descriptors, which are those of /proc/self/fd that were not there
  * when the loop began.
  */
-#include "task/ledger.h"
+#include "inspect/ledger.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inspect/debug.h"
 #include "rota/log.h"
-#include "task/debug.h"
 #include "task/runtime.h"
 #include "task/task.h"
 

@@ -5,7 +5,7 @@
  * so one that is stuck is enough; of several clauses any one ends the wait, so
  * all must be. The rest wait for each other for ever.
  */
-#include "task/stuck.h"
+#include "inspect/stuck.h"
 
 #include <errno.h>
 #include <stdlib.h>

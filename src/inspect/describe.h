@@ -1,12 +1,12 @@
 /*
  * Words for what inspect.h reads; the same in dumps and in the `rota` command.
  */
-#ifndef TASK_DESCRIBE_H
-#define TASK_DESCRIBE_H
+#ifndef INSPECT_DESCRIBE_H
+#define INSPECT_DESCRIBE_H
 
 #include "base/symbol.h"
 #include "base/text.h"
-#include "task/inspect.h"
+#include "inspect/inspect.h"
 
 /* "loop of thread 12 (uring): 3 tasks, asleep" */
 void describe_loop(struct text *t, const struct inspect_loop *l);

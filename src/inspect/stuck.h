@@ -2,13 +2,13 @@
  * Who can never go on: the tasks that wait for each other, found in a
  * snapshot of what everybody waits for, while other tasks go about their work.
  */
-#ifndef TASK_STUCK_H
-#define TASK_STUCK_H
+#ifndef INSPECT_STUCK_H
+#define INSPECT_STUCK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "task/snapshot.h"
+#include "inspect/snapshot.h"
 
 struct stuck {
     const struct snapshot *snapshot;

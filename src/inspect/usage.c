@@ -2,15 +2,15 @@
  * The table of stack use. There are as many rows as places in the program
  * that spawn; names are literals, so that their addresses tell them apart.
  */
-#include "task/usage.h"
+#include "inspect/usage.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "inspect/debug.h"
 #include "rota/debug.h"
 #include "rota/log.h"
-#include "task/debug.h"
 #include "task/runtime.h"
 #include "task/task.h"
 

@@ -2,14 +2,14 @@
  * The process looks at its own tasks as `rota pstree` does from outside, so
  * that any thread may, while all loops go on.
  */
-#include "task/cycles.h"
+#include "inspect/cycles.h"
 
 #include <stdio.h>
 
+#include "inspect/describe.h"
+#include "inspect/stuck.h"
 #include "rota/debug.h"
 #include "rota/log.h"
-#include "task/describe.h"
-#include "task/stuck.h"
 
 enum { RETRIES = 5 };
 

@@ -3,16 +3,17 @@
  * sees all that the loop opens. Handles may be dropped by other threads and
  * after the loop, hence the lock around the list of tasks that are over.
  */
-#include "task/debug.h"
+#include "inspect/debug.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/ledger.h"
 #include "rota/error.h"
 #include "rota/log.h"
-#include "task/ledger.h"
+#include "task/debug.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -75,6 +76,11 @@ void debug_fini(struct runtime *rt)
         rt->debug = NULL;
     }
     ledger_set_last(&rt->ledger);
+}
+
+void debug_measure(struct rota_task *t)
+{
+    usage_note(&t->runtime->debug->usages, t);
 }
 
 void debug_keep(struct rota_task *t)

@@ -4,8 +4,8 @@
  * meanwhile: what was read is checked, and a list that was torn is said to be.
  * No memory is allocated; async-signal-safe where the reader is.
  */
-#ifndef TASK_INSPECT_H
-#define TASK_INSPECT_H
+#ifndef INSPECT_INSPECT_H
+#define INSPECT_INSPECT_H
 
 #include <stdbool.h>
 #include <stdint.h>

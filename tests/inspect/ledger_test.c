@@ -8,7 +8,7 @@
 
 #include "loop/op.h"
 #include "task/task.h"
-#include "tasks.h"
+#include "task/tasks.h"
 
 static char lines[4096];
 
@@ -80,7 +80,7 @@ TEST("a handle that was not dropped is named, with its spawn site")
     rota_ledger l = run_debug(hold);
     CHECK_INT(l.handles, 1);
     CHECK_HAS(lines, "leak: handle of task nothing (spawned at "
-                     "tests/task/ledger_test.c:");
+                     "tests/inspect/ledger_test.c:");
     rota_task_unref(held); /* and may still be */
 }
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "inspect/describe.h"
+#include "inspect/snapshot.h"
 #include "rota/debug.h"
-#include "task/describe.h"
-#include "task/snapshot.h"
 #include "task/task.h"
 
 enum { RETRIES = 5 };

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "coro/sanitize.h"
-#include "task/watchdog.h"
-#include "tasks.h"
+#include "inspect/watchdog.h"
+#include "task/tasks.h"
 
 static char lines[16384];
 static pthread_mutex_t lines_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -64,7 +64,7 @@ static int run_hog(void *arg)
 TEST("a step that takes too long is told of while it does, with its trace")
 {
     run(run_hog);
-    CHECK_HAS(lines, "task hog #2 (spawned at tests/task/watchdog_test.c:");
+    CHECK_HAS(lines, "task hog #2 (spawned at tests/inspect/watchdog_test.c:");
     CHECK_HAS(lines, "without a pause");
     /* A sanitizer delivers signals when it likes, in functions that have no
      * frame; any in its last instruction finds its caller's frame gone. */

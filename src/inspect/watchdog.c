@@ -5,7 +5,7 @@
  * thread with a signal; the handler walks the frame pointers, the watchdog
  * finds the names and writes the lines.
  */
-#include "task/watchdog.h"
+#include "inspect/watchdog.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,10 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "inspect/cycles.h"
+#include "inspect/debug.h"
+#include "inspect/describe.h"
 #include "rota/log.h"
-#include "task/cycles.h"
-#include "task/debug.h"
-#include "task/describe.h"
 #include "task/root.h"
 #include "task/runtime.h"
 

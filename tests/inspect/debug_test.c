@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "tasks.h"
+#include "task/tasks.h"
 
 static char text[8192];
 
@@ -55,8 +55,8 @@ static int use_stacks(void *arg)
         CHECK_INT(rota_await(rota_create_task(shallow)), 1);
     }
     CHECK_INT(read_print(rota_print_stacks), 0);
-    CHECK_HAS(text, "deep (spawned at tests/task/debug_test.c:");
-    CHECK_HAS(text, "shallow (spawned at tests/task/debug_test.c:");
+    CHECK_HAS(text, "deep (spawned at tests/inspect/debug_test.c:");
+    CHECK_HAS(text, "shallow (spawned at tests/inspect/debug_test.c:");
     CHECK_HAS(text, " bytes, 3 tasks\n");
     CHECK(strstr(text, "deep") < strstr(text, "shallow"));
     CHECK(used_by("shallow") > 0 && used_by("shallow") < 32 * 1024);
@@ -88,7 +88,7 @@ TEST("it stands in the log of debugging when the loop ends")
     rota_set_log_handler(keep_line);
     rota_set_log_level(ROTA_LOG_DEBUG);
     CHECK_INT(rota_run(use_stacks, NULL, &o), 0);
-    CHECK_HAS(lines, "stack use: deep (spawned at tests/task/debug_test.c:");
+    CHECK_HAS(lines, "stack use: deep (spawned at tests/inspect/debug_test.c:");
 }
 
 static void never(void *arg)

@@ -2,12 +2,12 @@
  * All tasks of a process as they were together: what inspect.h reads, kept,
  * and read again when a task came or went meanwhile.
  */
-#ifndef TASK_SNAPSHOT_H
-#define TASK_SNAPSHOT_H
+#ifndef INSPECT_SNAPSHOT_H
+#define INSPECT_SNAPSHOT_H
 
 #include <stddef.h>
 
-#include "task/inspect.h"
+#include "inspect/inspect.h"
 
 struct snapshot {
     struct inspect *in;

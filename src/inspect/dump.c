@@ -8,9 +8,9 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "inspect/describe.h"
+#include "inspect/inspect.h"
 #include "rota/debug.h"
-#include "task/describe.h"
-#include "task/inspect.h"
 #include "task/runtime.h"
 #include "task/task.h"
 

@@ -4,7 +4,7 @@
  * rest. A list is good when each node's `prev` is the node one came from, and
  * it ends where it began.
  */
-#include "task/inspect.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <string.h>

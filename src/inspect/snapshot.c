@@ -2,7 +2,7 @@
  * The counters of tasks made and alive tell whether a list was changed while
  * it was read: when both are as before, no task came or went.
  */
-#include "task/snapshot.h"
+#include "inspect/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>

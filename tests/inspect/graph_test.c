@@ -1,7 +1,7 @@
 /*
  * The call graph of a task: its frames, and those of all who wait for it.
  */
-#include "tasks.h"
+#include "task/tasks.h"
 
 static char text[64 * 1024];
 

@@ -1,8 +1,8 @@
 /*
  * The search for tasks that wait for each other, by the process itself.
  */
-#ifndef TASK_CYCLES_H
-#define TASK_CYCLES_H
+#ifndef INSPECT_CYCLES_H
+#define INSPECT_CYCLES_H
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
  * A task's line: "fetch #3 (app.c:12): waiting: lock 0x55d0 of main #1,
  * for 12.0 ms, deadline in 3.0 s".
  */
-#include "task/describe.h"
+#include "inspect/describe.h"
 
 void describe_loop(struct text *t, const struct inspect_loop *l)
 {

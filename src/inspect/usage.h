@@ -2,8 +2,8 @@
  * How much of their stacks tasks have used, by the place that spawned them.
  * In debug mode only: each task then begins on a stack without memory.
  */
-#ifndef TASK_USAGE_H
-#define TASK_USAGE_H
+#ifndef INSPECT_USAGE_H
+#define INSPECT_USAGE_H
 
 #include <stddef.h>
 

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "coro/sanitize.h"
-#include "task/inspect.h"
+#include "inspect/inspect.h"
 #include "task/task.h"
-#include "tasks.h"
+#include "task/tasks.h"
 
 static char text[256 * 1024];
 
@@ -78,7 +78,7 @@ TASK_TEST("a dump names each task, its wait, its spawn site and its trace")
     rota_task *c = rota_create_task(nothing); /* not yet begun */
     CHECK_INT(rota_await(rota_create_task(dumps)), 0);
     CHECK_HAS(text, "loop of thread ");
-    CHECK_HAS(about("sleeper"), " (tests/task/dump_test.c:");
+    CHECK_HAS(about("sleeper"), " (tests/inspect/dump_test.c:");
     CHECK_HAS(about("sleeper"), " waiting: sleep");
     CHECK_HAS(about("sleeper"), "deep_inside+");
     CHECK_HAS(about("sleeper"), "coro_trampoline+");
