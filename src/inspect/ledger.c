@@ -130,10 +130,12 @@ static void log_op(const struct op *op, void *arg)
 {
     (void)arg;
     static const char *const names[] = {
-        [OP_ACCEPT] = "accept",   [OP_STREAM] = "receive",
-        [OP_RECV] = "receive",    [OP_SEND] = "send",
-        [OP_READ] = "read",       [OP_WRITE] = "write",
-        [OP_CONNECT] = "connect", [OP_POLL] = "wait",
+        [OP_ACCEPT] = "accept",    [OP_STREAM] = "receive",
+        [OP_RECV] = "receive",     [OP_SEND] = "send",
+        [OP_READ] = "read",        [OP_WRITE] = "write",
+        [OP_CONNECT] = "connect",  [OP_POLL] = "wait",
+        [OP_RECVMSG] = "receive",  [OP_SENDMSG] = "send",
+        [OP_RECVMMSG] = "receive", [OP_SENDMMSG] = "send",
     };
     rota_log(ROTA_LOG_WARNING, "leak: operation %s on descriptor %d",
              names[op->kind], op->fd);

@@ -102,6 +102,10 @@ static const struct wait_kind io_waits[] = {
     [OP_WRITE] = { "write", take_back, NULL },
     [OP_CONNECT] = { "connect", take_back, NULL },
     [OP_POLL] = { "wait for descriptor", take_back, NULL },
+    [OP_RECVMSG] = { "receive", take_back, NULL },
+    [OP_SENDMSG] = { "send", take_back, NULL },
+    [OP_RECVMMSG] = { "receive", take_back, NULL },
+    [OP_SENDMMSG] = { "send", take_back, NULL },
 };
 
 int io_await(struct io_call *c)

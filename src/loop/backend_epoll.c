@@ -22,6 +22,7 @@
 #include "loop/backend.h"
 #include "loop/fds.h"
 #include "loop/loop.h"
+#include "loop/message.h"
 
 enum {
     EVENTS_PER_POLL = 256,
@@ -218,6 +219,12 @@ static int try_connect(struct op *op)
     }
 }
 
+static int try_message(struct op *op)
+{
+    int rc = message_try(op);
+    return rc == -EAGAIN ? WAIT : rc;
+}
+
 /*
  * After a short read nothing is left in a TCP socket, which saves the call
  * that would say so; other sockets keep the borders of messages.
@@ -247,6 +254,16 @@ static int try_once(struct fd_slot *slot, struct op *op)
     case OP_READ:
         rc = try_read(slot, op);
         slot->in_blocked = rc == WAIT;
+        return rc;
+    case OP_RECVMSG:
+    case OP_RECVMMSG:
+        rc = try_message(op);
+        slot->in_blocked = rc == WAIT;
+        return rc;
+    case OP_SENDMSG:
+    case OP_SENDMMSG:
+        rc = try_message(op);
+        slot->out_blocked = rc == WAIT;
         return rc;
     case OP_POLL: return poll_now(op->fd, op->events);
     case OP_CONNECT: return try_connect(op);

@@ -18,6 +18,7 @@
 #include "loop/backend.h"
 #include "loop/fds.h"
 #include "loop/loop.h"
+#include "loop/message.h"
 #include "loop/uring.h"
 
 #ifdef ROTA_VALGRIND
@@ -66,7 +67,8 @@ static struct io_uring_sqe *take_sqe(struct uring *u)
 
 static void prepare_poll(struct io_uring_sqe *sqe, const struct op *op)
 {
-    bool sends = op->kind == OP_SEND || op->kind == OP_WRITE;
+    bool sends = op->kind == OP_SEND || op->kind == OP_WRITE ||
+                 op->kind == OP_SENDMSG || op->kind == OP_SENDMMSG;
     io_uring_prep_poll_add(sqe, op->fd,
                            op->kind == OP_POLL ? (unsigned short)op->events
                            : sends             ? POLLOUT
@@ -114,7 +116,14 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
     case OP_CONNECT:
         io_uring_prep_connect(sqe, op->fd, op->data, (socklen_t)op->size);
         break;
-    case OP_POLL: prepare_poll(sqe, op); break;
+    case OP_RECVMSG: io_uring_prep_recvmsg(sqe, op->fd, op->data, 0); break;
+    case OP_SENDMSG:
+        io_uring_prep_sendmsg(sqe, op->fd, op->data, MSG_NOSIGNAL);
+        break;
+    case OP_POLL:
+    /* Batches have no form of their own: they wait, then are tried. */
+    case OP_RECVMMSG:
+    case OP_SENDMMSG: prepare_poll(sqe, op); break;
     }
 }
 
@@ -271,6 +280,14 @@ static void polled(struct uring *u, struct op *op)
         finish(u, op, -ECANCELED);
         return;
     }
+    if (message_is_batch(op)) {
+        int rc = message_try(op);
+        if (rc == -EAGAIN)
+            start_anew(u, op);
+        else
+            finish(u, op, rc);
+        return;
+    }
     if (op->kind != OP_STREAM || u->buffers) {
         start(u, op);
         return;
@@ -308,6 +325,17 @@ static void kernel_wrote(void *data, int n)
 #endif
 }
 
+static void kernel_wrote_message(const struct msghdr *m, int n)
+{
+    kernel_wrote(m->msg_name, m->msg_name ? (int)m->msg_namelen : 0);
+    kernel_wrote(m->msg_control, (int)m->msg_controllen);
+    for (size_t i = 0; i < m->msg_iovlen && n > 0; i++) {
+        int room = (int)m->msg_iov[i].iov_len;
+        kernel_wrote(m->msg_iov[i].iov_base, n < room ? n : room);
+        n -= room;
+    }
+}
+
 static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
 {
     switch (op->kind) {
@@ -315,6 +343,12 @@ static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
     case OP_STREAM: received(u, op, n, flags); break;
     case OP_SEND:
     case OP_WRITE: sent(u, op, n); break;
+    case OP_RECVMMSG:
+    case OP_SENDMMSG: polled(u, op); break;
+    case OP_RECVMSG:
+        kernel_wrote_message(op->data, n);
+        finish(u, op, n);
+        break;
     case OP_RECV:
     case OP_READ: kernel_wrote(op->data, n); __attribute__((fallthrough));
     default: finish(u, op, n); break;
@@ -453,6 +487,11 @@ static int uring_submit(struct loop *l, void *state, struct op *op)
     int rc = fds_arm(&u->fds, slot, op);
     if (rc < 0)
         return rc;
+    if (message_is_batch(op) && (rc = message_try(op)) != -EAGAIN) {
+        fds_disarm(&u->fds, slot, op);
+        op->result = rc;
+        return 1;
+    }
     start_anew(u, op);
     return 0;
 }

@@ -60,6 +60,8 @@ static bool receives(const struct op *op)
     switch (op->kind) {
     case OP_SEND:
     case OP_WRITE:
+    case OP_SENDMSG:
+    case OP_SENDMMSG:
     case OP_CONNECT: return false;
     case OP_POLL:
         /* One that only waits for an error takes the receiving side. */

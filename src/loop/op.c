@@ -14,7 +14,7 @@
 static bool has_length(enum op_kind kind)
 {
     return kind == OP_RECV || kind == OP_SEND || kind == OP_READ ||
-           kind == OP_WRITE;
+           kind == OP_WRITE || kind == OP_RECVMMSG || kind == OP_SENDMMSG;
 }
 
 int op_submit(struct loop *l, struct op *op)

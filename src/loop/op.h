@@ -21,17 +21,23 @@ struct loop;
 struct op;
 
 enum op_kind {
-    OP_ACCEPT,  /* result: a new non-blocking CLOEXEC socket. Repeats */
-    OP_STREAM,  /* receive into the loop's own memory: `data` holds `result`
+    OP_ACCEPT,   /* result: a new non-blocking CLOEXEC socket. Repeats */
+    OP_STREAM,   /* receive into the loop's own memory: `data` holds `result`
                   bytes until done() returns; 0 = end. Repeats */
-    OP_RECV,    /* receive up to `size` bytes into `data`, once */
-    OP_SEND,    /* send all `size` bytes of `data` (MSG_NOSIGNAL): result is
+    OP_RECV,     /* receive up to `size` bytes into `data`, once */
+    OP_SEND,     /* send all `size` bytes of `data` (MSG_NOSIGNAL): result is
                   `size`, or an error with `sent` bytes gone out before */
-    OP_READ,    /* read(2) from a pipe or terminal, once */
-    OP_WRITE,   /* write(2) all of it, as OP_SEND */
-    OP_CONNECT, /* connect to the address in data/size; result 0 */
-    OP_POLL,    /* wait until readable/writable (`events`: POLLIN, POLLOUT);
+    OP_READ,     /* read(2) from a pipe or terminal, once */
+    OP_WRITE,    /* write(2) all of it, as OP_SEND */
+    OP_CONNECT,  /* connect to the address in data/size; result 0 */
+    OP_POLL,     /* wait until readable/writable (`events`: POLLIN, POLLOUT);
                   result: the events that are (POLLERR, POLLHUP too) */
+    OP_RECVMSG,  /* recvmsg(2) by the struct msghdr in `data`, once */
+    OP_SENDMSG,  /* sendmsg(2) of it, one datagram (MSG_NOSIGNAL) */
+    OP_RECVMMSG, /* receive what is there, by the `size` struct mmsghdr in
+                    `data`: result is how many datagrams, at least one */
+    OP_SENDMMSG, /* send all `size` of them: result is `size`, or an error
+                    with `sent` datagrams gone out before */
 };
 
 /*
@@ -52,16 +58,16 @@ struct op {
     short events; /* of OP_POLL */
     void *data;
     size_t size;
-    size_t sent; /* of OP_SEND and OP_WRITE */
+    size_t sent; /* of OP_SEND, OP_WRITE and OP_SENDMMSG */
 };
 
 /*
  * Starts an op whose kind, fd, done and arguments are set, and which is not
  * armed. Returns 0: pending, done will be called, never from inside this
  * call. 1: it was finished on the spot; op->result holds the outcome, done is
- * not called and the op is not armed (OP_SEND, OP_WRITE, OP_RECV, OP_READ,
- * OP_CONNECT, OP_POLL; the repeating kinds always return 0). Negative: it
- * could not be started (-ENOMEM, -EBADF; -EINVAL: `size` above INT_MAX).
+ * not called and the op is not armed (never for the repeating kinds: they
+ * always return 0). Negative: it could not be started (-ENOMEM, -EBADF;
+ * -EINVAL: `size` above INT_MAX).
  * One op of a direction (receiving, sending) may be armed per descriptor:
  * -EBUSY.
  */

@@ -159,8 +159,8 @@ static int try(struct sim_socket *k, struct op *op)
     case OP_WRITE: return try_send(k, op);
     case OP_CONNECT: return try_connect(k, op);
     case OP_POLL: return try_poll(k, op);
+    default: return -EOPNOTSUPP;
     }
-    return -EINVAL;
 }
 
 static bool repeats(const struct op *op)
@@ -175,6 +175,8 @@ static bool sends(const struct op *op)
     switch (op->kind) {
     case OP_SEND:
     case OP_WRITE:
+    case OP_SENDMSG:
+    case OP_SENDMMSG:
     case OP_CONNECT: return true;
     case OP_POLL: return op->events & POLLOUT;
     default: return false;
