@@ -2,7 +2,7 @@
  * Streams. All that a read has got and not yet returned is in the stream's
  * buffer, so a read that is cancelled, or ends early, has nothing to undo.
  */
-#include "rota/stream.h"
+#include "io/stream.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,9 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/buf.h"
 #include "base/misuse.h"
-#include "io/wait.h"
 #include "loop/sock.h"
 
 enum {
@@ -23,17 +21,54 @@ enum {
     DIRECT_FROM = CHUNK / 4, /* reads of this size go past the buffer */
 };
 
-struct rota_stream {
-    int fd;
-    size_t limit;
+static int socket_receive(struct rota_stream *s, struct io_call *c, void *data,
+                          size_t size)
+{
+    (void)s;
+    c->op.kind = OP_RECV;
+    c->op.data = data;
+    c->op.size = size;
+    return io_await(c);
+}
 
-    struct buf in;
-    bool reading;   /* a task is in a call that reads */
-    bool ended;     /* the peer writes no more */
-    int read_error; /* negative: what every read returns once `in` is empty */
+/* Piece by piece when it is very long. */
+static int socket_send(struct rota_stream *s, struct io_call *c,
+                       const char *data, size_t size, size_t *done)
+{
+    (void)s;
+    int rc = 0;
+    while (rc >= 0 && *done < size) {
+        size_t left = size - *done;
+        c->op.kind = OP_SEND;
+        c->op.data = (void *)(data + *done);
+        c->op.size = left < SEND_MOST ? left : SEND_MOST;
+        c->op.sent = 0;
+        rc = io_await(c);
+        *done += rc < 0 ? c->op.sent : (size_t)rc;
+    }
+    return rc < 0 ? rc : 0;
+}
 
-    bool writing;
-    int write_error;
+static int socket_shutdown(struct rota_stream *s)
+{
+    struct loop *l = loop_current();
+    int rc = sock_calls(l)->shutdown(l, s->fd, SHUT_WR);
+    if (rc < 0 && rc != -ENOTCONN)
+        return rc;
+    s->write_error = -EPIPE;
+    return 0;
+}
+
+static void socket_close(struct rota_stream *s, struct rota_task *t)
+{
+    rota_ignore(io_close(t, s->fd));
+}
+
+static const struct stream_kind socket_kind = {
+    .receive = socket_receive,
+    .send = socket_send,
+    .shutdown = socket_shutdown,
+    .close = socket_close,
 };
 
 int rota_stream_new(int fd, rota_stream **stream)
@@ -45,6 +80,7 @@ int rota_stream_new(int fd, rota_stream **stream)
     struct rota_stream *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
+    s->kind = &socket_kind;
     s->fd = fd;
     s->limit = LIMIT;
     /* Fails where it means nothing, and then nothing is amiss. */
@@ -111,10 +147,7 @@ static int receive(struct rota_stream *s, struct io_call *c, void *data,
 {
     if (s->read_error || s->ended)
         return s->read_error;
-    c->op.kind = OP_RECV;
-    c->op.data = data;
-    c->op.size = size;
-    return note_received(s, io_await(c));
+    return note_received(s, s->kind->receive(s, c, data, size));
 }
 
 /* Receives into the buffer, at its back. */
@@ -248,23 +281,15 @@ ssize_t rota_stream_readline(rota_stream *s, rota_str *line)
     return end_reading(s, &c, (int)len);
 }
 
-/* Sends, piece by piece when it is very long; *done counts. */
 static int send_all(struct rota_stream *s, struct io_call *c, const char *data,
                     size_t size, size_t *done)
 {
-    int rc = s->write_error;
-    while (rc >= 0 && *done < size) {
-        size_t left = size - *done;
-        c->op.kind = OP_SEND;
-        c->op.data = (void *)(data + *done);
-        c->op.size = left < SEND_MOST ? left : SEND_MOST;
-        c->op.sent = 0;
-        rc = io_await(c);
-        *done += rc < 0 ? c->op.sent : (size_t)rc;
-    }
+    if (s->write_error || size == 0)
+        return s->write_error;
+    int rc = s->kind->send(s, c, data, size, done);
     if (rc < 0 && !is_of_call(rc))
         s->write_error = rc;
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 int rota_stream_write(rota_stream *s, const void *data, size_t size,
@@ -292,12 +317,7 @@ int rota_stream_write_eof(rota_stream *s)
         return -EBUSY;
     if (s->write_error)
         return s->write_error == -EPIPE ? 0 : s->write_error;
-    struct loop *l = loop_current();
-    int rc = sock_calls(l)->shutdown(l, s->fd, SHUT_WR);
-    if (rc < 0 && rc != -ENOTCONN)
-        return rc;
-    s->write_error = -EPIPE;
-    return 0;
+    return s->kind->shutdown(s);
 }
 
 void rota_stream_close(rota_stream *s)
@@ -310,7 +330,7 @@ void rota_stream_close(rota_stream *s)
         return;
     }
     /* When this returns, every call on the stream has ended. */
-    rota_ignore(io_close(t, s->fd));
+    s->kind->close(s, t);
     buf_fini(&s->in);
     free(s);
 }

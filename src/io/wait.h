@@ -30,7 +30,7 @@ struct io_call {
 
 /* Begins a suspending call of the running task: 0, and io_end must follow;
  * -EPERM, -ECANCELED, -EBADF: the descriptor is being closed, or is none. */
-int io_begin(struct io_call *c, int fd);
+int io_begin(struct io_call *c, int fd) ROTA_INTERNAL(io_begin);
 
 /*
  * Submits c->op and parks the task until its terminal completion. Returns its
@@ -41,17 +41,18 @@ int io_begin(struct io_call *c, int fd);
 int io_await(struct io_call *c);
 
 /* Waits for `events` on the descriptor: those that hold, or as io_await. */
-int io_await_events(struct io_call *c, short events);
+int io_await_events(struct io_call *c, short events)
+    ROTA_INTERNAL(io_await_events);
 
 /* Ends the call; returns `rc`, every now and then after a yield. */
-int io_end(struct io_call *c, int rc);
+int io_end(struct io_call *c, int rc) ROTA_INTERNAL(io_end);
 
 /*
  * Claims all calls on `fd`, which then return -EBADF or what they have got,
  * waits for their ends, and closes it. Not ended by cancellation. Returns
  * close(2)'s result; -EBADF: none, or another task closes it.
  */
-int io_close(struct rota_task *t, int fd);
+int io_close(struct rota_task *t, int fd) ROTA_INTERNAL(io_close);
 
 /* Keeps SIGPIPE from this thread until the same number of releases; the last
  * one leaves no trace of a signal that a write raised meanwhile. */

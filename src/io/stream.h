@@ -1,0 +1,47 @@
+/*
+ * Inside a stream, for the kinds of streams there are: what they share is
+ * here and in stream.c, buffered reading above all; what differs, how bytes
+ * come in and go out, is a struct stream_kind.
+ */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "io/wait.h"
+#include "rota/stream.h"
+
+struct stream_kind {
+    /* Receives at most `size` > 0 bytes in the call `c`: how many; 0 at the
+     * end; or an error. */
+    int (*receive)(struct rota_stream *s, struct io_call *c, void *data,
+                   size_t size);
+    /* Sends all of it in the call `c`: 0 or an error; either way *done, which
+     * is 0, has become how many bytes are out and not to be sent again. */
+    int (*send)(struct rota_stream *s, struct io_call *c, const char *data,
+                size_t size, size_t *done);
+    /* Says that no more will be sent, which makes -EPIPE the write_error: 0 or
+     * an error. If it suspends, it is a call of its own. */
+    int (*shutdown)(struct rota_stream *s);
+    /* Closes the descriptor, which ends all calls on it, and frees `state`. */
+    void (*close)(struct rota_stream *s, struct rota_task *t);
+};
+
+struct rota_stream {
+    const struct stream_kind *kind;
+    void *state; /* the kind's own */
+    int fd;
+    size_t limit;
+
+    struct buf in;
+    bool reading;   /* a task is in a call that reads */
+    bool ended;     /* the peer writes no more */
+    int read_error; /* negative: what every read returns once `in` is empty */
+
+    bool writing;
+    int write_error;
+};
+
+#endif
