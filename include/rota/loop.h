@@ -87,13 +87,14 @@ ROTA_API rota_tfuture *rota_run_coroutine_threadsafe_at(rota_loop *loop,
  * Blocks this thread until the task is over, and fills `out` (may be NULL;
  * valid until rota_tfuture_unref): 0, whatever the outcome. -ETIMEDOUT after
  * `timeout` nanoseconds (<= 0: at once, ROTA_FOREVER: never): the task goes
- * on. -EDEADLK on the thread of the task's loop, which must not block.
+ * on. -ESHUTDOWN: its loop has abandoned it. -EDEADLK on the thread of the
+ * task's loop, which must not block.
  */
 ROTA_API int rota_tfuture_wait(rota_tfuture *f, rota_dur timeout,
                                rota_outcome *out) ROTA_MUST;
 
 /* The same, but then the task is cancelled, and waited for: 0 with its
- * outcome, or -EDEADLK. */
+ * outcome, -ESHUTDOWN, or -EDEADLK. */
 ROTA_API int rota_tfuture_wait_cancel(rota_tfuture *f, rota_dur timeout,
                                       rota_outcome *out) ROTA_MUST;
 

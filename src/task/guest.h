@@ -40,6 +40,9 @@ struct rota_task *guest_new(struct runtime *rt, const struct task_spec *spec,
 /* On its loop: from here on it is a task like others. */
 void guest_arrive(struct rota_task *t);
 
+/* `t` is abandoned: who blocks for its end need not. On its loop. */
+void guest_abandon(struct rota_task *t);
+
 /* The stack of a guest that has ended. */
 void guest_stack_put(struct runtime *rt, struct stack *s);
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "rota/log.h"
+#include "task/guest.h"
 #include "task/runtime.h"
 #include "task/task.h"
 #include "task/thread.h"
@@ -71,7 +72,9 @@ static void abandon(struct runtime *rt)
     pthread_mutex_lock(&abandoned_lock);
     struct list *link;
     while ((link = list_pop(&rt->all)) != NULL) {
-        task_abandon(container_of(link, struct rota_task, in_runtime));
+        struct rota_task *t = container_of(link, struct rota_task, in_runtime);
+        task_abandon(t);
+        guest_abandon(t);
         list_push(&abandoned, link);
     }
     pthread_mutex_unlock(&abandoned_lock);

@@ -8,6 +8,7 @@
 
 #include "base/misuse.h"
 #include "task/context.h"
+#include "task/guest.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -71,6 +72,17 @@ static void over(struct watch *w)
     drop(f);
 }
 
+void guest_abandon(struct rota_task *t)
+{
+    list_each_safe (it, &t->done.watches) {
+        struct watch *w = container_of(it, struct watch, link);
+        if (w->fire != over)
+            continue;
+        list_remove(it);
+        over(w);
+    }
+}
+
 rota_tfuture *rota_run_coroutine_threadsafe_at(rota_loop *loop, rota_fn *fn,
                                                void *arg, const char *name,
                                                const char *site)
@@ -115,6 +127,8 @@ int rota_tfuture_wait(rota_tfuture *f, rota_dur timeout, rota_outcome *out)
     rota_dur d = timeout > 0 ? timeout : 0;
     if (wait_until(f, rota_time_add(rota_now(), d)) != 0)
         return -ETIMEDOUT;
+    if (!rota_task_done(f->task))
+        return -ESHUTDOWN;
     return rota_future_outcome(&f->task->done, out);
 }
 

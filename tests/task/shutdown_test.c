@@ -106,6 +106,32 @@ static int leave_waiter(void *f)
     return 0;
 }
 
+static void *ask_deaf(void *arg)
+{
+    rota_tfuture **f = arg;
+    rota_outcome out;
+    CHECK_INT(rota_tfuture_wait(*f, ROTA_FOREVER, &out), -ESHUTDOWN);
+    CHECK_INT(rota_tfuture_wait_cancel(*f, 0, &out), -ESHUTDOWN);
+    rota_tfuture_unref(*f);
+    return NULL;
+}
+
+static int be_asked(void *arg)
+{
+    static rota_tfuture *f;
+    f = rota_run_coroutine_threadsafe(rota_current_loop(), deaf_rota_entry,
+                                      NULL);
+    CHECK_INT(pthread_create(arg, NULL, ask_deaf, &f), 0);
+    return rota_sleep(0); /* it has begun */
+}
+
+TEST("a thread that blocks for a task that is abandoned is told so")
+{
+    pthread_t thread;
+    CHECK_INT(run_limited(be_asked, &thread), -ETIMEDOUT);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+}
+
 static rota_future *common;
 
 static int make_and_leave(void *arg)
