@@ -108,7 +108,7 @@ static int close_here(void *arg)
 int rota_file_open(const char *path, int flags, mode_t mode)
 {
     struct work w = { .path = path, .flags = flags, .mode = mode };
-    return rota_to_thread(open_here, &w);
+    return thread_run(POOL_FILE, open_here, &w);
 }
 
 static bool fits(size_t size, off_t offset)
@@ -122,7 +122,7 @@ ssize_t rota_file_pread(int fd, void *data, size_t size, off_t offset)
     if (!fits(size, offset))
         return -EINVAL;
     struct work w = { .fd = fd, .data = data, .size = size, .offset = offset };
-    int rc = rota_to_thread(pread_here, &w);
+    int rc = thread_run(POOL_FILE, pread_here, &w);
     return rc < 0 ? rc : w.result;
 }
 
@@ -133,21 +133,21 @@ ssize_t rota_file_pwrite(int fd, const void *data, size_t size, off_t offset)
     struct work w = {
         .fd = fd, .data = (char *)data, .size = size, .offset = offset
     };
-    int rc = rota_to_thread(pwrite_here, &w);
+    int rc = thread_run(POOL_FILE, pwrite_here, &w);
     return rc < 0 ? rc : w.result;
 }
 
 int rota_file_fsync(int fd)
 {
     struct work w = { .fd = fd };
-    return rota_to_thread(fsync_here, &w);
+    return thread_run(POOL_FILE, fsync_here, &w);
 }
 
 int rota_file_stat(int fd, struct stat *st)
 {
     struct stat found;
     struct work w = { .fd = fd, .st = &found };
-    int rc = rota_to_thread(stat_here, &w);
+    int rc = thread_run(POOL_FILE, stat_here, &w);
     if (rc == 0)
         *st = found;
     return rc;
@@ -159,9 +159,8 @@ int rota_file_close(int fd)
     int rc = 0;
     if (thread_is_worker())
         return close_here(&w);
-    ROTA_SHIELD(ROTA_FOREVER)
-    {
-        rc = rota_to_thread(close_here, &w);
+    ROTA_SHIELD (ROTA_FOREVER) {
+        rc = thread_run(POOL_FILE, close_here, &w);
     }
     /* No thread could be had: a short wait is better than a leak. */
     return w.ran ? rc : close_here(&w);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "rota/file.h"
-#include "rota/thread.h"
+#include "task/thread.h"
 
 /* Room to begin with for a file that does not tell its size (/proc). */
 enum { UNTOLD = 4096 };
@@ -79,7 +79,7 @@ static size_t first_room(const struct whole *w, size_t limit)
 
 static int read_all(struct whole *w, rota_arena *a, size_t limit)
 {
-    int rc = rota_to_thread(look, w);
+    int rc = thread_run(POOL_FILE, look, w);
     if (rc == 0 && S_ISREG(w->st.st_mode) && (size_t)w->st.st_size > limit)
         rc = -EFBIG;
     size_t room = first_room(w, limit);
@@ -89,7 +89,7 @@ static int read_all(struct whole *w, rota_arena *a, size_t limit)
             return -ENOMEM;
         w->data = data;
         w->size = room;
-        rc = rota_to_thread(read_on, w);
+        rc = thread_run(POOL_FILE, read_on, w);
         if (w->len > limit)
             rc = -EFBIG;
         room = room <= limit / 2 ? room * 2 : limit + 1;
@@ -148,5 +148,5 @@ int rota_write_file(const char *path, const void *data, size_t len, mode_t mode)
     struct whole w = {
         .path = path, .mode = mode, .data = (char *)data, .size = len
     };
-    return rota_to_thread(write_whole, &w);
+    return thread_run(POOL_FILE, write_whole, &w);
 }

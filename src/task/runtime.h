@@ -12,6 +12,7 @@
 #include "task/guest.h"
 #include "task/loops.h"
 #include "task/sigint.h"
+#include "task/thread.h"
 
 struct debug;
 struct pool;
@@ -21,7 +22,7 @@ struct runtime {
     struct group main_group;
     struct group background;
     struct rota_task *main;
-    struct pool *pools[2];   /* by enum pool_kind; made at first use */
+    struct pool *pools[POOL_KINDS]; /* made at first use */
     size_t tasks;            /* alive; set by runtime_count */
     struct list all;         /* they themselves, oldest first */
     struct rota_task *spare; /* records of ended ones, for the next, */

@@ -30,7 +30,8 @@ enum {
     QUEUE_MOST = 1024, /* jobs a pool holds before tasks wait for room */
     IDLE_SECONDS = 10, /* a thread without work leaves after */
     BLOCKING_MOST = 256,
-    CPU_NICE = 5, /* the loop's thread goes before those that compute */
+    FILE_MOST = 64, /* what a disk can well do at once */
+    CPU_NICE = 5,   /* the loop's thread goes before those that compute */
 };
 
 static const rota_time ns_per_s = 1000000000;
@@ -555,23 +556,29 @@ int thread_ask_task(rota_fn *fn, void *arg)
     return j->answer;
 }
 
+static struct pool *pool_make(struct runtime *rt, enum pool_kind kind)
+{
+    const rota_run_options *o = &rt->options;
+    switch (kind) {
+    case POOL_CPU:
+        return pool_new(rt, "cpu",
+                        o->cpu_threads ? o->cpu_threads : cores_usable(),
+                        CPU_NICE);
+    case POOL_FILE: return pool_new(rt, "file", FILE_MOST, 0);
+    default:
+        return pool_new(rt, "wk", o->threads ? o->threads : BLOCKING_MOST, 0);
+    }
+}
+
 static struct pool *pool_of(enum pool_kind kind)
 {
     struct runtime *rt = runtime_current();
-    if (!rt || rt->pools[kind])
-        return rt ? rt->pools[kind] : NULL;
-    const rota_run_options *o = &rt->options;
-    if (kind == POOL_CPU)
-        rt->pools[kind] = pool_new(
-            rt, "cpu", o->cpu_threads ? o->cpu_threads : cores_usable(),
-            CPU_NICE);
-    else
-        rt->pools[kind] =
-            pool_new(rt, "wk", o->threads ? o->threads : BLOCKING_MOST, 0);
-    return rt->pools[kind];
+    if (rt && !rt->pools[kind])
+        rt->pools[kind] = pool_make(rt, kind);
+    return rt ? rt->pools[kind] : NULL;
 }
 
-static int run_on(enum pool_kind kind, rota_fn *fn, void *arg)
+int thread_run(enum pool_kind kind, rota_fn *fn, void *arg)
 {
     if (thread_is_worker())
         return fn(arg);
@@ -583,7 +590,7 @@ static int run_on(enum pool_kind kind, rota_fn *fn, void *arg)
 
 int rota_to_thread(rota_fn *fn, void *arg)
 {
-    return run_on(POOL_BLOCKING, fn, arg);
+    return thread_run(POOL_BLOCKING, fn, arg);
 }
 
 int rota_to_thread_abandonable(rota_fn *fn, void *arg, rota_cb *destroy)
@@ -605,7 +612,7 @@ int rota_to_thread_abandonable(rota_fn *fn, void *arg, rota_cb *destroy)
 
 int rota_to_cpu(rota_fn *fn, void *arg)
 {
-    return run_on(POOL_CPU, fn, arg);
+    return thread_run(POOL_CPU, fn, arg);
 }
 
 bool rota_thread_cancelled(void)

@@ -14,9 +14,13 @@ struct context;
 struct runtime;
 struct pool;
 
+/* Classes of work, each with threads and a limit of its own: what blocks all
+ * threads of one does not keep the others from theirs. */
 enum pool_kind {
     POOL_BLOCKING,
     POOL_CPU,
+    POOL_FILE, /* the library's own calls on files */
+    POOL_KINDS,
 };
 
 /* Where the context of the running job hangs; NULL: not on a pool thread. */
@@ -31,6 +35,10 @@ struct runtime *thread_runtime(void);
 
 /* Has the task that waits for the running job call fn(arg); its result. */
 int thread_ask_task(rota_fn *fn, void *arg) ROTA_INTERNAL(thread_ask_task);
+
+/* rota_to_thread, on the runtime's threads of that class. */
+int thread_run(enum pool_kind kind, rota_fn *fn, void *arg)
+    ROTA_INTERNAL(thread_run);
 
 /* A pool of at most `most` threads; NULL: no memory. `nice` is added to the
  * threads' niceness. */

@@ -324,6 +324,56 @@ TEST("inside a thread job the same calls simply run")
     run_in_folder(from_thread);
 }
 
+static int wait_for_flag(void *arg)
+{
+    atomic_bool *go = arg;
+    while (!atomic_load(go))
+        usleep(200);
+    return 0;
+}
+
+ROTA_ASYNC(block_thread, (atomic_bool *, go))
+{
+    return rota_to_thread(wait_for_flag, go);
+}
+
+ROTA_ASYNC(block_cpu, (atomic_bool *, go))
+{
+    return rota_to_cpu(wait_for_flag, go);
+}
+
+static int starve(void *arg)
+{
+    (void)arg;
+    enum { BLOCKERS = 4 };
+    atomic_bool go = false;
+    rota_task *t[2 * BLOCKERS];
+    for (int i = 0; i < BLOCKERS; i++) {
+        t[2 * i] = rota_create_task(block_thread, &go);
+        t[2 * i + 1] = rota_create_task(block_cpu, &go);
+    }
+    settle();
+    int fd = rota_file_open(path_of("a"), O_RDWR | O_CREAT, 0600);
+    CHECK(fd >= 0);
+    CHECK_INT(rota_file_pwrite(fd, "x", 1, 0), 1);
+    CHECK_INT(rota_file_fsync(fd), 0);
+    CHECK_INT(rota_file_close(fd), 0);
+    atomic_store(&go, true);
+    for (int i = 0; i < 2 * BLOCKERS; i++)
+        CHECK_INT(rota_await(t[i]), 0);
+    return 0;
+}
+
+/* PITFALL 54 */
+TEST("files go on while the threads for other work are all blocked")
+{
+    snprintf(folder, sizeof folder, "/tmp/io-test-XXXXXX");
+    CHECK(mkdtemp(folder) != NULL);
+    atexit(remove_folder);
+    rota_run_options o = { .threads = 2, .cpu_threads = 1 };
+    CHECK_INT(rota_run(starve, NULL, &o), 0);
+}
+
 ROTA_ASYNC(open_one, (const char *, path))
 {
     return rota_file_open(path, O_RDONLY, 0);
