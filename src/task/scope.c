@@ -151,19 +151,20 @@ static void expire(struct timer *timer)
     scope_cancel(s, deadline_reason);
 }
 
-static int set_deadline(struct scope *s, rota_time when)
+static int set_deadline(struct scope *s, rota_time when, bool past)
 {
     s->timer.fire = expire;
-    bool future = when > rota_now();
-    if (future && timer_arm(&scope_loop(s)->timers, &s->timer, when) < 0)
+    if (!past && timer_arm(&scope_loop(s)->timers, &s->timer, when) < 0)
         return -ENOMEM;
     s->deadline = when;
-    if (!future)
+    if (past)
         expire(&s->timer);
     return 0;
 }
 
-/* Opens a scope of the running task. */
+/* Opens a scope of the running task. A deadline of INT64_MIN has passed; any
+ * other is ahead, and passes when the task suspends: however slow the machine,
+ * a scope with time left is never over before its first call. */
 static int begin(struct scope *s, unsigned flags, rota_time when)
 {
     struct rota_task *t = task_current();
@@ -175,7 +176,8 @@ static int begin(struct scope *s, unsigned flags, rota_time when)
     scope_open(s, t->scope, t, flags);
     struct scope *before = t->scope;
     t->scope = s;
-    int rc = when == ROTA_FOREVER ? 0 : set_deadline(s, when);
+    int rc =
+        when == ROTA_FOREVER ? 0 : set_deadline(s, when, when == INT64_MIN);
     if (rc < 0) {
         t->scope = before;
         scope_close(s);
@@ -274,7 +276,7 @@ int rota_scope_reschedule(rota_scope *scope, rota_time when)
     if (!s->open || s->expired)
         return -EALREADY;
     timer_cancel(&scope_loop(s)->timers, &s->timer);
-    return set_deadline(s, when);
+    return set_deadline(s, when, when <= rota_now());
 }
 
 bool rota_scope_cancelled(const rota_scope *s)

@@ -55,14 +55,9 @@ static int sleep_on_loop(void *when)
     return rota_sleep_until(*(rota_time *)when);
 }
 
-int rota_sleep_until(rota_time when)
+static int park_until(rota_time when)
 {
-    struct coro_thread *thread = coro_thread();
-    struct rota_task *t = task_on(thread);
-    if (!t && thread_is_worker())
-        return thread_ask_task(sleep_on_loop, &when);
-    if (t && when <= rota_now())
-        return yield(thread, t);
+    struct rota_task *t;
     int rc = wait_begin(&t);
     if (rc < 0)
         return rc;
@@ -71,11 +66,25 @@ int rota_sleep_until(rota_time when)
     return rc < 0 ? rc : wait_park(t, &s.clause, 1);
 }
 
+int rota_sleep_until(rota_time when)
+{
+    struct coro_thread *thread = coro_thread();
+    struct rota_task *t = task_on(thread);
+    if (!t && thread_is_worker())
+        return thread_ask_task(sleep_on_loop, &when);
+    if (t && when <= rota_now())
+        return yield(thread, t);
+    return park_until(when);
+}
+
+/* A sleep of some length goes by the timers, also when the moment has passed
+ * before it is armed: so sleeps end in the order of their moments. */
 int rota_sleep(rota_dur d)
 {
     if (d <= 0)
         return rota_checkpoint();
-    return rota_sleep_until(rota_time_add(rota_now(), d));
+    rota_time when = rota_time_add(rota_now(), d);
+    return thread_is_worker() ? rota_sleep_until(when) : park_until(when);
 }
 
 int rota_checkpoint(void)
