@@ -219,7 +219,7 @@ static ROTA_ASYNC(crossed, (int, first))
 {
     int rc = rota_lock_acquire(&locks[first]);
     if (rc == 0)
-        rc = rota_sleep(rota_ms(1));
+        rc = rota_checkpoint(); /* the other takes its first one */
     if (rc == 0)
         rc = rota_lock_acquire(&locks[!first]);
     if (rc == 0)
@@ -234,7 +234,7 @@ static rota_task *cross(void)
     rota_lock_init(&locks[1]);
     rota_task *a = rota_create_task(crossed, 0);
     rota_task_unref(rota_create_task(crossed, 1));
-    CHECK_INT(rota_sleep(rota_ms(20)), 0);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     return a;
 }
 
@@ -243,7 +243,8 @@ static int ask_for_deadlocks(void *arg)
     (void)arg;
     CHECK_INT(rota_report_deadlocks(), 0);
     CHECK_STR(lines, "");
-    rota_task *a = cross(); /* a timer goes on beside them */
+    rota_task *a = cross();
+    rota_task *timer = rota_create_task(sleep_long); /* goes on beside them */
     CHECK_INT(rota_report_deadlocks(), 1);
     CHECK_HAS(lines, "deadlock: 2 tasks wait for each other:");
     CHECK_HAS(lines, "crossed #2 (spawned at ");
@@ -254,6 +255,8 @@ static int ask_for_deadlocks(void *arg)
     rota_task_unref(a);
     CHECK_INT(rota_sleep(rota_ms(1)), 0);
     CHECK_INT(rota_report_deadlocks(), 0);
+    rota_task_cancel(timer, NULL);
+    CHECK_INT(rota_await(timer), -ROTA_ECHILD);
     return 0;
 }
 
@@ -316,7 +319,7 @@ static int mixed(void *arg)
     b = rota_create_task(holds_and_joins, &a);
     a = rota_create_task(wants_lock);
     c = rota_create_task(joins, &b); /* waits for the cycle, is not in it */
-    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     CHECK_INT(rota_report_deadlocks(), 1);
     CHECK_HAS(lines, "deadlock: 2 tasks wait for each other:");
     CHECK(!strstr(lines, "joins #4"));
@@ -350,7 +353,7 @@ static int with_deadline(void *arg)
     rota_lock_init(&locks[1]);
     rota_task *a = rota_create_task(crossed, 0);
     rota_task *b = rota_create_task(patient);
-    CHECK_INT(rota_sleep(rota_ms(20)), 0);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     CHECK_INT(rota_report_deadlocks(), 0);
     rota_task_cancel(b, NULL);
     CHECK_INT(rota_await(b), -ROTA_ECHILD);

@@ -34,7 +34,7 @@ static ROTA_ASYNC(send_self, (int, number))
 /* Until nothing moves any more. */
 static void settle(void)
 {
-    CHECK_INT(rota_sleep(rota_ms(2)), 0);
+    CHECK_INT(rota_wait_all_blocked(rota_ms(2)), 0);
 }
 
 static int is_called(void *arg)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "sim.h"
 #include "tasks.h"
 
 /* CANC-01 */
@@ -191,8 +192,8 @@ static ROTA_ASYNC(ignore_all, (struct deaf *, d))
 }
 
 /* CANC-11 */
-TASK_TEST("a task that ignores its cancellation is warned of once, and slowed "
-          "down; others are not disturbed")
+CLOCK_TEST("a task that ignores its cancellation is warned of once, and slowed "
+           "down; others are not disturbed")
 {
     rota_set_log_handler(count_warnings);
     struct deaf d = { 0 };
@@ -220,8 +221,8 @@ static ROTA_ASYNC(ignore_in_scopes, (struct deaf *, d))
 }
 
 /* CANC-11 */
-TASK_TEST("a scope around each call does not help a task that ignores its "
-          "cancellation")
+CLOCK_TEST("a scope around each call does not help a task that ignores its "
+           "cancellation")
 {
     rota_set_log_handler(count_warnings);
     struct deaf d = { 0 };

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rota/sim.h"
 #include "tasks.h"
 
 static int run(rota_fn *fn)
@@ -233,9 +234,11 @@ static int leave_deaf(void *arg)
     return 0;
 }
 
+/* On a virtual clock: by the real one a slow machine wakes up late for the
+ * report, when the task has ended too. */
 static void run_leave_deaf(void)
 {
-    run(leave_deaf);
+    CHECK_INT(rota_sim_run(0, leave_deaf, NULL, NULL), 0);
 }
 
 /* LOOP-10 */

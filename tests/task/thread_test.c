@@ -129,7 +129,7 @@ static int cancel_queued(void *arg)
     rota_task *first = rota_create_task(hold_thread);
     wait_running(1);
     rota_task *t = rota_create_task(queue_job);
-    CHECK_INT(rota_sleep(rota_ms(2)), 0);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     rota_task_cancel(t, NULL);
     CHECK_INT(rota_await(t), -ROTA_ECHILD);
     atomic_store(&released, true);
@@ -309,7 +309,7 @@ static int fill_queue(void *arg)
     wait_running(1);
     for (int i = 0; i < COUNT; i++)
         t[i] = rota_create_task(queue_job);
-    CHECK_INT(rota_sleep(rota_ms(5)), 0);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     for (int i = 0; i < COUNT; i++)
         if (i % 3 == 0)
             rota_task_cancel(t[i], NULL);
@@ -345,12 +345,35 @@ TEST("PITFALLS 54 a pool whose threads are all blocked starves no other")
     CHECK_INT(run_with_threads(block_all, 2), 0);
 }
 
+/* A job that is told it is cancelled, and holds its thread until the flag. */
+static int poll_and_hold(void *arg)
+{
+    int rc = poll_cancelled(arg);
+    while (!atomic_load(&released))
+        nap(1);
+    return rc;
+}
+
+static ROTA_ASYNC(holding_job)
+{
+    return rota_to_thread(poll_and_hold, NULL);
+}
+
+static ROTA_ASYNC(release_when_cut)
+{
+    int rc = rota_sleep(LONG);
+    atomic_store(&released, true);
+    return rc;
+}
+
 static int leave_jobs(void *arg)
 {
     (void)arg;
-    rota_task_unref(rota_create_task(polling_job));
+    rota_task_unref(rota_create_task(holding_job));
     wait_running(1);
     rota_task_unref(rota_create_task(queue_job));
+    rota_task_unref(rota_create_task(release_when_cut));
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     rota_set_unhandled_handler(count_report);
     return 6;
 }
@@ -465,7 +488,7 @@ static int cancel_queued_abandonable(void *arg)
     rota_task *first = rota_create_task(hold_thread);
     wait_running(1);
     rota_task *t = rota_create_task(abandonable, 1, &next);
-    CHECK_INT(rota_sleep(rota_ms(2)), 0);
+    CHECK_INT(rota_wait_all_blocked(0), 0);
     rota_task_cancel(t, NULL);
     CHECK_INT(rota_await(t), -ROTA_ECHILD);
     CHECK_INT(atomic_load(&destroyed), 1);

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "loop/timer.h"
+#include "sim.h"
 #include "tasks.h"
 
 /* TIMR-01 */
@@ -31,7 +32,7 @@ static ROTA_ASYNC(say_at, (rota_time, when), (const char *, word))
 }
 
 /* TIMR-03 */
-TASK_TEST("twelve sleeps to one moment end in the order they began")
+CLOCK_TEST("twelve sleeps to one moment end in the order they began")
 {
     static const char *const words[] = { "a", "b", "c", "d", "e", "f",
                                          "g", "h", "i", "j", "k", "l" };
@@ -43,7 +44,7 @@ TASK_TEST("twelve sleeps to one moment end in the order they began")
     CHECK_STR(trace, "abcdefghijkl");
 }
 
-TASK_TEST("sleeps end in the order of their moments")
+CLOCK_TEST("sleeps end in the order of their moments")
 {
     rota_time now = rota_now();
     rota_task *t[3] = { rota_create_task(say_at, now + rota_ms(150), "c"),
