@@ -12,25 +12,39 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "rota/export.h"
 
 /*
  * Reads what is there, at most `size` bytes. Returns how many, 0 at the end
  * (and for size 0); -EBUSY: another task reads here; -EBADF: it was closed,
- * even meanwhile; -EINVAL: size above INT_MAX; what read(2) says.
- * Suspends: yes. Cancel: nothing is lost.
+ * even meanwhile; what read(2) says. Suspends: yes. Cancel: nothing is lost.
  */
 ROTA_API ssize_t rota_read(int fd, void *data, size_t size) ROTA_MUST;
+
+/* The same into `count` vectors, one after the other: readv(2), except that
+ * any count will do. Also -EINVAL: a negative count, or lengths that add up
+ * to more than SSIZE_MAX. */
+ROTA_API ssize_t rota_readv(int fd, const struct iovec *vectors,
+                            int count) ROTA_MUST;
 
 /*
  * Writes all `size` bytes. Returns `size`; or fewer: these were written, then
  * it was cut short by a cancellation, a close or an error, which the next
  * call returns. -EPIPE: nobody reads any more (SIGPIPE is never raised);
- * -EBUSY, -EBADF, -EINVAL as rota_read. Suspends: yes. Cancel: the count says
- * what was written.
+ * -EBUSY, -EBADF as rota_read; -EINVAL: size above SSIZE_MAX. Suspends: yes.
+ * Cancel: the count says what was written.
  */
 ROTA_API ssize_t rota_write(int fd, const void *data, size_t size) ROTA_MUST;
+
+/*
+ * The same of all bytes of `count` vectors, of any number and length; errors
+ * as rota_readv and rota_write. Up to IOV_MAX vectors go out by one system
+ * call as long as the other side has room.
+ */
+ROTA_API ssize_t rota_writev(int fd, const struct iovec *vectors,
+                             int count) ROTA_MUST;
 
 /*
  * Waits until one of `events` (POLLIN, POLLOUT, ...) holds; returns those that
@@ -38,6 +52,13 @@ ROTA_API ssize_t rota_write(int fd, const void *data, size_t size) ROTA_MUST;
  * direction; -EBADF. Suspends: yes. Cancel: nothing is lost.
  */
 ROTA_API int rota_wait_fd(int fd, short events) ROTA_MUST;
+
+/*
+ * Ends one direction of a connected socket, or both: SHUT_RD, SHUT_WR,
+ * SHUT_RDWR, as shutdown(2). Tasks that wait there meet the end, or -EPIPE. 0;
+ * -EBADF, -ENOTSOCK, -ENOTCONN, -EINVAL. Suspends: no.
+ */
+ROTA_API int rota_shutdown(int fd, int how) ROTA_MUST;
 
 /*
  * Closes a descriptor. Tasks that wait on it return -EBADF (or their success,

@@ -78,6 +78,14 @@ int io_begin(struct io_call *c, int fd)
     return rc < 0 ? rc : fd_use_begin(&c->use, fd, leave);
 }
 
+int io_begin_writing(struct io_call *c, int fd)
+{
+    int rc = io_begin(c, fd);
+    if (rc == 0 && (rc = fd_use_write(&c->use)) < 0)
+        io_end(c, rc);
+    return rc;
+}
+
 static void completed(struct op *op)
 {
     struct io_call *c = container_of(op, struct io_call, op);
@@ -100,6 +108,8 @@ static const struct wait_kind io_waits[] = {
     [OP_SEND] = { "send", take_back, NULL },
     [OP_READ] = { "read", take_back, NULL },
     [OP_WRITE] = { "write", take_back, NULL },
+    [OP_READV] = { "read", take_back, NULL },
+    [OP_WRITEV] = { "write", take_back, NULL },
     [OP_CONNECT] = { "connect", take_back, NULL },
     [OP_POLL] = { "wait for descriptor", take_back, NULL },
     [OP_RECVMSG] = { "receive", take_back, NULL },

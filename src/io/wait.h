@@ -32,6 +32,10 @@ struct io_call {
  * -EPERM, -ECANCELED, -EBADF: the descriptor is being closed, or is none. */
 int io_begin(struct io_call *c, int fd) ROTA_INTERNAL(io_begin);
 
+/* The same for a call that writes by more than one op, between which nobody
+ * else may: also -EBUSY. */
+int io_begin_writing(struct io_call *c, int fd);
+
 /*
  * Submits c->op and parks the task until its terminal completion. Returns its
  * result; -ECANCELED when the task was cancelled before there was any, -EBADF

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "loop/backend.h"
@@ -157,11 +158,35 @@ static int try_read(struct fd_slot *slot, struct op *op)
         return WAIT;
     ssize_t n;
     do
-        n = read(op->fd, op->data, op->size);
+        n = op->kind == OP_READV ? readv(op->fd, op->data, (int)op->size)
+                                 : read(op->fd, op->data, op->size);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? WAIT : -errno;
     return (int)n;
+}
+
+/* The first vector alone where more could block. */
+static ssize_t write_some(struct fd_slot *slot, const struct op *op)
+{
+    const struct iovec *first = op->data;
+    if (!slot->blocking)
+        return writev(op->fd, first, (int)op->size);
+    return write(op->fd, first->iov_base,
+                 first->iov_len < PIPE_BUF ? first->iov_len : PIPE_BUF);
+}
+
+static int try_writev(struct fd_slot *slot, struct op *op)
+{
+    if (would_block(slot, op, POLLOUT))
+        return WAIT;
+    ssize_t n;
+    do
+        n = write_some(slot, op);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? WAIT : -errno;
+    return n > 0 ? (int)n : -EIO;
 }
 
 static ssize_t send_some(struct fd_slot *slot, struct op *op)
@@ -252,8 +277,13 @@ static int try_once(struct fd_slot *slot, struct op *op)
                                           emptied(slot, op->fd));
         return rc;
     case OP_READ:
+    case OP_READV:
         rc = try_read(slot, op);
         slot->in_blocked = rc == WAIT;
+        return rc;
+    case OP_WRITEV:
+        rc = try_writev(slot, op);
+        slot->out_blocked = rc == WAIT;
         return rc;
     case OP_RECVMSG:
     case OP_RECVMMSG:

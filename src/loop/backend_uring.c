@@ -68,7 +68,8 @@ static struct io_uring_sqe *take_sqe(struct uring *u)
 static void prepare_poll(struct io_uring_sqe *sqe, const struct op *op)
 {
     bool sends = op->kind == OP_SEND || op->kind == OP_WRITE ||
-                 op->kind == OP_SENDMSG || op->kind == OP_SENDMMSG;
+                 op->kind == OP_WRITEV || op->kind == OP_SENDMSG ||
+                 op->kind == OP_SENDMMSG;
     io_uring_prep_poll_add(sqe, op->fd,
                            op->kind == OP_POLL ? (unsigned short)op->events
                            : sends             ? POLLOUT
@@ -112,6 +113,14 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
         break;
     case OP_WRITE:
         io_uring_prep_write(sqe, op->fd, rest, left, (uint64_t)-1);
+        break;
+    case OP_READV:
+        io_uring_prep_readv(sqe, op->fd, op->data, (unsigned)op->size,
+                            (uint64_t)-1);
+        break;
+    case OP_WRITEV:
+        io_uring_prep_writev(sqe, op->fd, op->data, (unsigned)op->size,
+                             (uint64_t)-1);
         break;
     case OP_CONNECT:
         io_uring_prep_connect(sqe, op->fd, op->data, (socklen_t)op->size);
@@ -325,15 +334,20 @@ static void kernel_wrote(void *data, int n)
 #endif
 }
 
+static void kernel_wrote_vectors(const struct iovec *v, size_t count, int n)
+{
+    for (size_t i = 0; i < count && n > 0; i++) {
+        int part = (size_t)n < v[i].iov_len ? n : (int)v[i].iov_len;
+        kernel_wrote(v[i].iov_base, part);
+        n -= part;
+    }
+}
+
 static void kernel_wrote_message(const struct msghdr *m, int n)
 {
     kernel_wrote(m->msg_name, m->msg_name ? (int)m->msg_namelen : 0);
     kernel_wrote(m->msg_control, (int)m->msg_controllen);
-    for (size_t i = 0; i < m->msg_iovlen && n > 0; i++) {
-        int room = (int)m->msg_iov[i].iov_len;
-        kernel_wrote(m->msg_iov[i].iov_base, n < room ? n : room);
-        n -= room;
-    }
+    kernel_wrote_vectors(m->msg_iov, m->msg_iovlen, n);
 }
 
 static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
@@ -347,6 +361,10 @@ static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
     case OP_SENDMMSG: polled(u, op); break;
     case OP_RECVMSG:
         kernel_wrote_message(op->data, n);
+        finish(u, op, n);
+        break;
+    case OP_READV:
+        kernel_wrote_vectors(op->data, op->size, n);
         finish(u, op, n);
         break;
     case OP_RECV:

@@ -62,6 +62,7 @@ static bool receives(const struct op *op)
     case OP_WRITE:
     case OP_SENDMSG:
     case OP_SENDMMSG:
+    case OP_WRITEV:
     case OP_CONNECT: return false;
     case OP_POLL:
         /* One that only waits for an error takes the receiving side. */

@@ -29,6 +29,9 @@ enum op_kind {
                   `size`, or an error with `sent` bytes gone out before */
     OP_READ,     /* read(2) from a pipe or terminal, once */
     OP_WRITE,    /* write(2) all of it, as OP_SEND */
+    OP_READV,    /* readv(2) into the `size` vectors at `data`, once */
+    OP_WRITEV,   /* writev(2) of them, once: how much went out. At most IOV_MAX,
+                    and the first is not empty */
     OP_CONNECT,  /* connect to the address in data/size; result 0 */
     OP_POLL,     /* wait until readable/writable (`events`: POLLIN, POLLOUT);
                   result: the events that are (POLLERR, POLLHUP too) */

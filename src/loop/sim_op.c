@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "loop/loop.h"
 #include "loop/sim_net.h"
@@ -63,7 +64,8 @@ static int try_receive(struct sim_socket *k, void *data, size_t size)
     return (int)n;
 }
 
-static int try_send(struct sim_socket *k, struct op *op)
+/* As much of it as there is room for. */
+static int try_send(struct sim_socket *k, const void *data, size_t size)
 {
     if (k->state != SIM_CONNECTED)
         return k->state == SIM_CONNECTING ? WAIT : -ENOTCONN;
@@ -71,18 +73,46 @@ static int try_send(struct sim_socket *k, struct op *op)
         return take_error(k);
     if (k->dead || k->finished)
         return -EPIPE;
-    size_t left = op->size - op->sent, room = sim_room(k);
-    size_t n = some_of(k, left < room ? left : room);
+    size_t room = sim_room(k), n = some_of(k, size < room ? size : room);
     if (n == 0)
         return WAIT;
-    int rc = sim_send(k, (const char *)op->data + op->sent, n);
+    int rc = sim_send(k, data, n);
+    return rc < 0 ? rc : (int)n;
+}
+
+static int try_send_all(struct sim_socket *k, struct op *op)
+{
+    const char *rest = (const char *)op->data + op->sent;
+    int rc = try_send(k, rest, op->size - op->sent);
     if (rc < 0)
         return rc;
-    op->sent += n;
+    op->sent += (size_t)rc;
     if (op->sent == op->size)
         return (int)op->size;
     sim_touch(k); /* the rest in another turn */
     return WAIT;
+}
+
+/* Vector by vector, until one is not filled or sent whole. */
+static int try_vectors(struct sim_socket *k, const struct op *op)
+{
+    const struct iovec *v = op->data;
+    size_t total = 0;
+    for (size_t i = 0; i < op->size; i++) {
+        size_t len = v[i].iov_len;
+        bool in = op->kind == OP_READV;
+        /* Neither the end nor an error is told beside bytes. */
+        if (len == 0 || (in && total > 0 && buf_len(&k->arrived) == 0))
+            continue;
+        int rc = in ? try_receive(k, v[i].iov_base, len)
+                    : try_send(k, v[i].iov_base, len);
+        if (rc < 0)
+            return total > 0 ? (int)total : rc;
+        total += (size_t)rc;
+        if ((size_t)rc < len)
+            break;
+    }
+    return (int)total;
 }
 
 static int try_connect(struct sim_socket *k, struct op *op)
@@ -156,7 +186,9 @@ static int try(struct sim_socket *k, struct op *op)
     case OP_RECV:
     case OP_READ: return try_receive(k, op->data, op->size);
     case OP_SEND:
-    case OP_WRITE: return try_send(k, op);
+    case OP_WRITE: return try_send_all(k, op);
+    case OP_READV:
+    case OP_WRITEV: return try_vectors(k, op);
     case OP_CONNECT: return try_connect(k, op);
     case OP_POLL: return try_poll(k, op);
     default: return -EOPNOTSUPP;
@@ -177,6 +209,7 @@ static bool sends(const struct op *op)
     case OP_WRITE:
     case OP_SENDMSG:
     case OP_SENDMMSG:
+    case OP_WRITEV:
     case OP_CONNECT: return true;
     case OP_POLL: return op->events & POLLOUT;
     default: return false;

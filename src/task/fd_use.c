@@ -84,6 +84,17 @@ void fd_use_end(struct fd_use *u)
         clause_fire(&u->closing->clause, 0);
 }
 
+int fd_use_write(struct fd_use *u)
+{
+    list_each (it, uses_of(u->fd)) {
+        struct fd_use *other = container_of(it, struct fd_use, link);
+        if (other->fd == u->fd && other->writes)
+            return -EBUSY;
+    }
+    u->writes = true;
+    return 0;
+}
+
 static const struct wait_kind close_wait = { "close", NULL, NULL };
 
 int fd_use_close(struct rota_task *t, int fd)

@@ -15,6 +15,7 @@ struct fd_closing;
 struct fd_use {
     struct list link; /* among those of this thread */
     int fd;
+    bool writes; /* until it ends, and not just while an op is under way */
     struct fd_closing *closing; /* who waits for its end; NULL: nobody */
     /* The descriptor is being closed: the use is to end as soon as it can. */
     void (*leave)(struct fd_use *u);
@@ -23,6 +24,9 @@ struct fd_use {
 /* 0, and fd_use_end must follow; -EBADF: it is being closed, or is none. */
 int fd_use_begin(struct fd_use *u, int fd, void (*leave)(struct fd_use *u));
 void fd_use_end(struct fd_use *u);
+
+/* Makes it the one use that writes: 0, or -EBUSY when there is one. */
+int fd_use_write(struct fd_use *u);
 
 /* Is somebody closing it? */
 bool fd_is_closing(int fd);

@@ -25,6 +25,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -298,6 +299,26 @@ WRAP(ssize_t, read, (int fd, void *data, size_t size))
     FAILS(read, EIO, -1)
     INTERRUPTS(read, -1)
     return __real_read(fd, data, size);
+}
+
+WRAP(ssize_t, readv, (int fd, const struct iovec *v, int n))
+{
+    FAILS(readv, EIO, -1)
+    INTERRUPTS(readv, -1)
+    return __real_readv(fd, v, n);
+}
+
+WRAP(ssize_t, writev, (int fd, const struct iovec *v, int n))
+{
+    FAILS(writev, EIO, -1)
+    INTERRUPTS(writev, -1)
+    return __real_writev(fd, v, n);
+}
+
+WRAP(int, shutdown, (int fd, int how))
+{
+    FAILS(shutdown, ENOBUFS, -1)
+    return __real_shutdown(fd, how);
 }
 
 WRAP(ssize_t, pread64, (int fd, void *data, size_t size, off_t at))

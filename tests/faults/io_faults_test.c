@@ -139,6 +139,58 @@ static int talk(rota_stream *s)
     return rc < 0 ? rc : 1;
 }
 
+static ROTA_ASYNC(gather, (int, fd))
+{
+    static char block[BLOCK];
+    struct iovec v[] = { { block, 1 }, { block, 0 }, { block + 1, BLOCK - 1 } };
+    size_t done = 0;
+    ssize_t n = 0;
+    while (done < BLOCK &&
+           (n = done == 0 ? rota_writev(fd, v, 3)
+                          : rota_write(fd, block + done, BLOCK - done)) >= 0)
+        done += (size_t)n;
+    int rc = rota_shutdown(fd, SHUT_WR);
+    return n < 0 ? (int)n : rc;
+}
+
+/* What comes to `fd` until its end. */
+static int scatter(int fd)
+{
+    char block[BLOCK];
+    struct iovec v[] = { { block, 100 }, { block + 100, BLOCK - 100 } };
+    int got = 0;
+    ssize_t n;
+    while ((n = rota_readv(fd, v, 2)) > 0)
+        got += (int)n;
+    return n < 0 ? (int)n : got;
+}
+
+static int use_vectors(void *arg)
+{
+    (void)arg;
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    rota_group g;
+    int rc = rota_group_begin(&g, 0);
+    if (rc == 0)
+        rc = rota_group_create_task(&g, gather, ends[0]);
+    if (rc == 0)
+        rc = scatter(ends[1]);
+    int end = rota_group_end(&g, rc);
+    rota_ignore(rota_close(ends[0]));
+    rota_ignore(rota_close(ends[1]));
+    return end < 0 ? end : rc;
+}
+
+static int run_use_vectors(void)
+{
+    return rota_run(use_vectors, NULL, NULL);
+}
+
+/* PITFALL 26, PITFALL 63 */
+FAULT_TEST("vectors through a socket, and its end", run_use_vectors, BLOCK)
+
 static ROTA_ASYNC(serve_one, (int, listener))
 {
     int fd = rota_accept(listener, NULL, NULL);
