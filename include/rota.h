@@ -5,6 +5,7 @@
 #ifndef ROTA_H
 #define ROTA_H
 
+#include "rota/address.h"
 #include "rota/arena.h"
 #include "rota/barrier.h"
 #include "rota/chan.h"
@@ -42,6 +43,7 @@
 #include "rota/time.h"
 #include "rota/timer.h"
 #include "rota/token.h"
+#include "rota/udp.h"
 #include "rota/wait.h"
 #include "rota/wait_group.h"
 

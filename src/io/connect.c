@@ -10,8 +10,7 @@
 #include "rota/task.h"
 #include "rota/time.h"
 
-/* Records the sentence for whoever reads the task's outcome. */
-static int told(int rc, const char *err)
+int net_told(int rc, const char *err)
 {
     return rc < 0 && rc != -ECANCELED && task_current()
                ? rota_fail(rc, "%s", err)
@@ -21,13 +20,13 @@ static int told(int rc, const char *err)
 int rota_listen(const char *host, int port, const rota_listen_options *options)
 {
     char err[NET_ERROR_TEXT] = "";
-    return told(net_listen(host, port, options, err, sizeof err), err);
+    return net_told(net_listen(host, port, options, err, sizeof err), err);
 }
 
 int rota_listen_unix(const char *path, const rota_listen_options *options)
 {
     char err[NET_ERROR_TEXT] = "";
-    return told(net_listen_unix(path, options, err, sizeof err), err);
+    return net_told(net_listen_unix(path, options, err, sizeof err), err);
 }
 
 static int try_accept(struct loop *l, int fd, struct sockaddr *addr,

@@ -53,33 +53,30 @@ static int set(int fd, int level, int option, int value)
     return sock_set_int(loop_current(), fd, level, option, value);
 }
 
-static int prepare(int fd, const struct net_address *a,
+static int prepare(int fd, const rota_address *a,
                    const rota_listen_options *options)
 {
     int rc = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (rc == 0 && options && options->reuse_port)
         rc = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    struct sockaddr_in6 v6;
-    if (rc == 0 && a->addr.ss_family == AF_INET6) {
-        memcpy(&v6, &a->addr, sizeof v6);
+    if (rc == 0 && a->any.sa_family == AF_INET6) {
         /* "::" is all of this machine, so IPv4 too. */
-        bool any = IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr);
+        bool any = IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
         rc = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !any);
     }
     return rc;
 }
 
-static int listen_at(const struct net_address *a,
-                     const rota_listen_options *options)
+static int listen_at(const rota_address *a, const rota_listen_options *options)
 {
     struct loop *l = loop_current();
     const struct sock_calls *calls = sock_calls(l);
-    int fd = calls->open(l, a->addr.ss_family);
+    int fd = calls->open(l, a->any.sa_family);
     if (fd < 0)
         return fd;
-    int rc = a->addr.ss_family == AF_UNIX ? 0 : prepare(fd, a, options);
+    int rc = a->any.sa_family == AF_UNIX ? 0 : prepare(fd, a, options);
     if (rc == 0)
-        rc = calls->bind(l, fd, (const struct sockaddr *)&a->addr, a->len);
+        rc = calls->bind(l, fd, (const struct sockaddr *)&a->any, a->len);
     /* With SO_REUSEADDR two may bind a port; listen is where they meet. */
     if (rc == 0)
         rc = calls->listen(l, fd, backlog_of(options));
@@ -131,7 +128,7 @@ static void explain(int rc, const char *host, int port, char *err, size_t size)
 int net_listen(const char *host, int port, const rota_listen_options *options,
                char *err, size_t err_size)
 {
-    struct net_address found[NET_ADDRESSES];
+    rota_address found[NET_ADDRESSES];
     int n = net_resolve(host, port, found, NET_ADDRESSES, err, err_size);
     if (n < 0)
         return n;
@@ -153,7 +150,7 @@ int net_listen(const char *host, int port, const rota_listen_options *options,
 }
 
 /* Removes a Unix socket that nobody listens at: 0, or -EADDRINUSE. */
-static int remove_stale(const char *path, const struct net_address *a)
+static int remove_stale(const char *path, const rota_address *a)
 {
     struct stat st;
     if (sock_simulated(loop_current()))
@@ -163,7 +160,7 @@ static int remove_stale(const char *path, const struct net_address *a)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int rc = connect(fd, (const struct sockaddr *)&a->addr, a->len);
+    int rc = connect(fd, (const struct sockaddr *)&a->any, a->len);
     bool stale = rc < 0 && errno == ECONNREFUSED;
     close(fd);
     return stale && unlink(path) == 0 ? 0 : -EADDRINUSE;
@@ -172,7 +169,7 @@ static int remove_stale(const char *path, const struct net_address *a)
 int net_listen_unix(const char *path, const rota_listen_options *options,
                     char *err, size_t err_size)
 {
-    struct net_address a;
+    rota_address a;
     int rc = net_unix_address(path, &a);
     if (rc < 0) {
         snprintf(err, err_size,

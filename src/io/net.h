@@ -9,20 +9,17 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "rota/address.h"
 #include "rota/export.h"
 #include "rota/net.h"
 
 enum {
     NET_BACKLOG = 4096, /* connections that wait for accept, unless asked */
     NET_PORT_MOST = 65535,
+    NET_HOST = 256,      /* bytes of a host name (RFC 1035, 2.3.4) */
     NET_NAME = 128,      /* bytes of a name: "unix:" and the longest path */
     NET_ADDRESSES = 8,   /* of one host that are tried */
     NET_ERROR_TEXT = 320 /* bytes that hold any of the sentences */
-};
-
-struct net_address {
-    socklen_t len;
-    struct sockaddr_storage addr;
 };
 
 /*
@@ -34,8 +31,21 @@ struct net_address {
  * Suspends: for a name, in a task (getaddrinfo on a pool thread); outside of
  * one it blocks. Cancel: nothing is lost.
  */
-int net_resolve(const char *host, int port, struct net_address *out, int most,
+int net_resolve(const char *host, int port, rota_address *out, int most,
                 char *err, size_t err_size) ROTA_INTERNAL(net_resolve);
+
+/*
+ * What a host is known to be without a name server: a number, "localhost", all
+ * of this machine (see net_resolve); in a simulation any name. How many
+ * addresses; 0: it is a name; -EINVAL: it can be none. net_literal: numbers
+ * only, one address.
+ */
+int net_known(const char *host, int port, rota_address *out, int most)
+    ROTA_INTERNAL(net_known);
+int net_literal(const char *host, int port, rota_address *out);
+
+/* Copies a host without the brackets of "[::1]": 0 or -EINVAL. */
+int net_copy_host(char out[NET_HOST], const char *host);
 
 /*
  * Opens a non-blocking CLOEXEC socket that listens at host (as net_resolve;
@@ -56,9 +66,13 @@ int net_listen_unix(const char *path, const rota_listen_options *options,
                     char *err, size_t err_size) ROTA_INTERNAL(net_listen_unix);
 
 /* Fills a Unix socket's address: 0, -EINVAL, -ENAMETOOLONG. */
-int net_unix_address(const char *path, struct net_address *out);
+int net_unix_address(const char *path, rota_address *out);
 
-/* An address as text: "127.0.0.1:80", "[::1]:80", "unix:/run/x", "unix:". */
+/* Records the sentence for whoever reads the task's outcome; gives `rc`. */
+int net_told(int rc, const char *err);
+
+/* An address as text: "127.0.0.1:80", "[::1]:80", "unix:/run/x", "unix:".
+ * rota_address_format for one that is not known to be whole. */
 void net_format(const struct sockaddr *addr, socklen_t len, char name[NET_NAME])
     ROTA_INTERNAL(net_format);
 

@@ -28,7 +28,7 @@ struct race {
     struct rota_task *task;
     struct clause clause; /* the task's wait for `live` to come to 0 */
     struct timer timer;   /* starts the next attempt */
-    struct net_address addresses[NET_ADDRESSES];
+    rota_address addresses[NET_ADDRESSES];
     struct attempt attempts[NET_ADDRESSES];
     int count;   /* of addresses */
     int started; /* of attempts */
@@ -93,15 +93,15 @@ static void attempt_done(struct op *op)
 }
 
 /* Begins one: true when it is under way. */
-static bool start(struct race *r, struct attempt *a, struct net_address *to)
+static bool start(struct race *r, struct attempt *a, rota_address *to)
 {
     *a = (struct attempt){ .race = r };
     struct loop *l = task_loop(r->task);
-    a->op.fd = sock_calls(l)->open(l, to->addr.ss_family);
+    a->op.fd = sock_calls(l)->open(l, to->any.sa_family);
     int rc = a->op.fd < 0 ? a->op.fd : 0;
     a->op.kind = OP_CONNECT;
     a->op.done = attempt_done;
-    a->op.data = &to->addr;
+    a->op.data = &to->any;
     a->op.size = to->len;
     if (rc == 0)
         rc = op_submit(l, &a->op);
@@ -195,7 +195,7 @@ int rota_open_connection(const char *host, int port, rota_stream **stream)
 
 int rota_open_unix_connection(const char *path, rota_stream **stream)
 {
-    struct net_address a;
+    rota_address a;
     int rc = net_unix_address(path, &a);
     if (rc < 0)
         return rc;
@@ -203,7 +203,7 @@ int rota_open_unix_connection(const char *path, rota_stream **stream)
     int fd = sock_calls(l)->open(l, AF_UNIX);
     if (fd < 0)
         return fd;
-    rc = rota_connect(fd, (const struct sockaddr *)&a.addr, a.len);
+    rc = rota_connect(fd, (const struct sockaddr *)&a.any, a.len);
     if (rc == 0)
         return wrap(fd, stream);
     rota_close(fd);

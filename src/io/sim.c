@@ -11,11 +11,11 @@
 /* The addresses of a host: how many, or as net_resolve. */
 static int find(const char *host, union sim_address out[NET_ADDRESSES])
 {
-    struct net_address found[NET_ADDRESSES];
+    rota_address found[NET_ADDRESSES];
     char err[NET_ERROR_TEXT];
     int n = net_resolve(host, 0, found, NET_ADDRESSES, err, sizeof err);
     for (int i = 0; i < n; i++)
-        sim_take_address(&out[i], &found[i].addr, found[i].len);
+        sim_take_address(&out[i], &found[i].any, found[i].len);
     return n;
 }
 

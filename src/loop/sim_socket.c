@@ -119,6 +119,12 @@ static int call_open(struct loop *l, int family)
     return fd;
 }
 
+static int call_open_datagram(struct loop *l, int family)
+{
+    (void)l, (void)family;
+    return -EOPNOTSUPP;
+}
+
 /* ------------------------------------------------------------- addresses */
 
 static bool is_any(const union sim_address *a)
@@ -397,6 +403,7 @@ static int call_close(struct loop *l, int fd)
 
 const struct sock_calls sim_sock_calls = {
     .open = call_open,
+    .open_datagram = call_open_datagram,
     .bind = call_bind,
     .listen = call_listen,
     .unblock = call_unblock,

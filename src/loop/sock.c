@@ -24,6 +24,13 @@ static int system_open(struct loop *l, int family)
         socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
+static int system_open_datagram(struct loop *l, int family)
+{
+    (void)l;
+    return checked(
+        socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
 static int system_bind(struct loop *l, int fd, const struct sockaddr *addr,
                        socklen_t len)
 {
@@ -105,6 +112,7 @@ static int system_close(struct loop *l, int fd)
 
 static const struct sock_calls system_calls = {
     .open = system_open,
+    .open_datagram = system_open_datagram,
     .bind = system_bind,
     .listen = system_listen,
     .unblock = system_unblock,

@@ -18,6 +18,8 @@ struct loop;
 struct sock_calls {
     /* A stream socket, non-blocking and CLOEXEC. */
     int (*open)(struct loop *l, int family);
+    /* The same for datagrams. */
+    int (*open_datagram)(struct loop *l, int family);
     int (*bind)(struct loop *l, int fd, const struct sockaddr *addr,
                 socklen_t len);
     int (*listen)(struct loop *l, int fd, int backlog);

@@ -150,7 +150,7 @@ TEST("a privileged port is told as such")
 static int looks_up_nobody(void *arg)
 {
     (void)arg;
-    struct net_address a[2];
+    rota_address a[2];
     int rc = net_resolve("no-such-host.invalid", 80, a, 2, err, sizeof err);
     CHECK(rc == -ENOENT || rc == -EAGAIN);
     CHECK_HAS(err, "no-such-host.invalid");
