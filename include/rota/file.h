@@ -1,11 +1,17 @@
 /*
- * Files on disk. A disk may take its time, so all of this runs on pool
- * threads and the loop never waits; called on a pool thread, it simply runs
- * there. Nothing here hangs on a FIFO or a terminal.
+ * Files on disk, by descriptor and whole. A disk may take its time: what is
+ * not in memory is left to the kernel's io_uring, or to pool threads, and the
+ * loop never waits; called on a pool thread, it simply runs there. Names and
+ * directories are rota/fs.h's.
+ *
+ * Nothing here hangs on a FIFO or a terminal, but waiting for them is
+ * rota/fd.h's. A descriptor that is used by several tasks at once is closed
+ * when their calls have ended.
  *
  * Every call suspends. When the task is cancelled, work that has not begun is
  * not done (-ECANCELED), and work that has is finished and its result
- * returned; the data must stand until then, and does, since the call waits.
+ * returned, or of a long read or write the part that was; the data must stand
+ * until then, and does, since the call waits.
  */
 #ifndef ROTA_FILE_H
 #define ROTA_FILE_H
@@ -21,36 +27,58 @@
 /*
  * Opens a file as open(2), always with O_CLOEXEC, O_NOCTTY and O_NONBLOCK;
  * `mode` is for O_CREAT. Returns the descriptor, to be closed with
- * rota_file_close (a FIFO or terminal that rota_read was used on: with
- * rota_close), or what open(2) says (-ENXIO: a FIFO without a reader).
+ * rota_file_close, or what open(2) says (-ENXIO: a FIFO without a reader).
  * Cancel: nothing stays open.
  */
 ROTA_API int rota_file_open(const char *path, int flags, mode_t mode) ROTA_MUST;
 
 /*
- * Reads `size` bytes at `offset`: all of them unless the file ends before.
- * Returns how many, 0 at the end. -EISDIR; -ESPIPE: not a file one can read at
- * an offset; what pread(2) says.
+ * Reads `size` bytes from where the file stands, which moves on: all of them
+ * unless the file ends before. Returns how many, 0 at the end; fewer also when
+ * an error or a cancellation came in between, which the next call returns.
+ * -EAGAIN: a FIFO or terminal that has nothing now; -EISDIR; -EBADF: it was
+ * closed; what read(2) says.
+ */
+ROTA_API ssize_t rota_file_read(int fd, void *data, size_t size) ROTA_MUST;
+
+/*
+ * Writes `size` bytes where the file stands, which moves on (with O_APPEND: at
+ * the end). Returns `size`, or fewer when an error or a cancellation came in
+ * between, which the next call returns. -EAGAIN: a FIFO or terminal without
+ * room; -EFBIG: beyond RLIMIT_FSIZE (SIGXFSZ is never raised); -EBADF; what
+ * write(2) says.
+ */
+ROTA_API ssize_t rota_file_write(int fd, const void *data,
+                                 size_t size) ROTA_MUST;
+
+/*
+ * The same at `offset`, and the file stands where it stood: tasks may share a
+ * descriptor. With O_APPEND writes go to the end all the same. -ESPIPE: not a
+ * file one can read at an offset; what pread(2), pwrite(2) say.
  */
 ROTA_API ssize_t rota_file_pread(int fd, void *data, size_t size,
                                  off_t offset) ROTA_MUST;
-
-/*
- * Writes `size` bytes at `offset` (with O_APPEND: at the end). Returns `size`,
- * or fewer when an error came in between, which the next call returns; or
- * what pwrite(2) says.
- */
 ROTA_API ssize_t rota_file_pwrite(int fd, const void *data, size_t size,
                                   off_t offset) ROTA_MUST;
 
 /* Waits until what was written is on the disk: 0 or what fsync(2) says. */
 ROTA_API int rota_file_fsync(int fd) ROTA_MUST;
 
+/* The same without what is not needed to read it back, such as times. */
+ROTA_API int rota_file_fdatasync(int fd) ROTA_MUST;
+
+/* Cuts it, or extends it with zeros, to `size` bytes: 0 or what ftruncate(2)
+ * says. */
+ROTA_API int rota_file_ftruncate(int fd, off_t size) ROTA_MUST;
+
 /* The file's size, type, times: 0 or what fstat(2) says. */
 ROTA_API int rota_file_stat(int fd, struct stat *st) ROTA_MUST;
 
-/* Closes it, cancelled or not: 0, or what close(2) says: for some file
- * systems the last chance to tell that a write failed. */
+/*
+ * Closes it when the calls on it have ended. 0, or what close(2) says: for
+ * some file systems the last chance to tell that a write failed; it is closed
+ * in any case but -EBADF. Cancel: it is closed all the same.
+ */
 ROTA_API int rota_file_close(int fd);
 
 /*

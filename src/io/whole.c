@@ -1,13 +1,14 @@
 /*
  * Whole files. Memory is taken from the arena on the loop's thread, between
- * the jobs that read into it on a pool thread: an arena is not made for two
- * threads. A file of a known size takes two jobs: open, then read and close.
+ * the pieces of work that read into it, perhaps on a pool thread: an arena is
+ * not made for two. A file of a known size takes two: open, then read and
+ * close.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <unistd.h>
 
+#include "io/file_call.h"
 #include "rota/file.h"
 #include "task/thread.h"
 
@@ -25,44 +26,36 @@ struct whole {
     bool ended; /* all is read */
 };
 
-static int open_file(struct whole *w, int flags)
-{
-    int fd;
-    do
-        fd = open(w->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, w->mode);
-    while (fd < 0 && errno == EINTR);
-    return fd < 0 ? -errno : fd;
-}
-
-/* Job: opens what is to be read and looks at what it is. */
+/* Work: opens what is to be read and looks at what it is. */
 static int look(void *arg)
 {
     struct whole *w = arg;
     if (w->path)
-        w->fd = open_file(w, O_RDONLY);
+        w->fd = rota_file_open(w->path, O_RDONLY, 0);
     if (w->fd < 0)
         return w->path ? w->fd : -EBADF;
-    if (fstat(w->fd, &w->st) < 0)
-        return -errno;
+    int rc = rota_file_stat(w->fd, &w->st);
+    if (rc < 0)
+        return rc;
     if (S_ISDIR(w->st.st_mode))
         return -EISDIR;
     return S_ISFIFO(w->st.st_mode) || S_ISSOCK(w->st.st_mode) ? -ESPIPE : 0;
 }
 
-/* Job: reads until the room is full or the file ends, and then closes it. */
+/* Work: reads until the room is full or the file ends, and then closes it. */
 static int read_on(void *arg)
 {
     struct whole *w = arg;
     while (w->len < w->size && !w->ended) {
-        ssize_t n =
-            pread(w->fd, w->data + w->len, w->size - w->len, (off_t)w->len);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        w->len += n > 0 ? (size_t)n : 0;
+        ssize_t n = rota_file_pread(w->fd, w->data + w->len, w->size - w->len,
+                                    (off_t)w->len);
+        if (n < 0)
+            return (int)n;
+        w->len += (size_t)n;
         w->ended = n == 0;
     }
     if (w->ended && w->path) {
-        close(w->fd);
+        rota_file_close(w->fd);
         w->fd = -1;
     }
     return 0;
@@ -79,7 +72,7 @@ static size_t first_room(const struct whole *w, size_t limit)
 
 static int read_all(struct whole *w, rota_arena *a, size_t limit)
 {
-    int rc = thread_run(POOL_FILE, look, w);
+    int rc = file_work(look, w);
     if (rc == 0 && S_ISREG(w->st.st_mode) && (size_t)w->st.st_size > limit)
         rc = -EFBIG;
     size_t room = first_room(w, limit);
@@ -89,7 +82,7 @@ static int read_all(struct whole *w, rota_arena *a, size_t limit)
             return -ENOMEM;
         w->data = data;
         w->size = room;
-        rc = thread_run(POOL_FILE, read_on, w);
+        rc = file_work(read_on, w);
         if (w->len > limit)
             rc = -EFBIG;
         room = room <= limit / 2 ? room * 2 : limit + 1;
@@ -127,20 +120,17 @@ int rota_read_file_fd(int fd, rota_arena *a, size_t limit, rota_str *out)
 static int write_whole(void *arg)
 {
     struct whole *w = arg;
-    w->fd = open_file(w, O_WRONLY | O_CREAT | O_TRUNC);
-    int rc = w->fd < 0 ? w->fd : 0;
+    w->fd = rota_file_open(w->path, O_WRONLY | O_CREAT | O_TRUNC, w->mode);
+    if (w->fd < 0)
+        return w->fd;
+    int rc = 0;
     while (rc == 0 && w->len < w->size) {
-        ssize_t n = write(w->fd, w->data + w->len, w->size - w->len);
-        if (n > 0)
-            w->len += (size_t)n;
-        else if (n == 0)
-            rc = -EIO;
-        else if (errno != EINTR)
-            rc = -errno;
+        ssize_t n = rota_file_write(w->fd, w->data + w->len, w->size - w->len);
+        w->len += n > 0 ? (size_t)n : 0;
+        rc = n < 0 ? (int)n : 0;
     }
-    if (w->fd >= 0 && close(w->fd) < 0 && errno != EINTR && rc == 0)
-        rc = -errno;
-    return rc;
+    int closed = rota_file_close(w->fd);
+    return rc < 0 ? rc : closed;
 }
 
 int rota_write_file(const char *path, const void *data, size_t len, mode_t mode)

@@ -18,14 +18,21 @@
 /* What is taken when ROTA_BACKEND does not say. */
 static const struct backend *const preferred = &backend_uring;
 
-/* Writing into a pipe nobody reads must be -EPIPE, not the end of the
- * process; a disposition the program chose itself stays. */
-static void ignore_sigpipe(void)
+static void ignore_signal(int number)
 {
     struct sigaction now;
-    if (sigaction(SIGPIPE, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
+    if (sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
         now.sa_handler == SIG_DFL)
-        signal(SIGPIPE, SIG_IGN);
+        signal(number, SIG_IGN);
+}
+
+/* Writing into a pipe nobody reads must be -EPIPE, and beyond the limit of a
+ * file's size -EFBIG, not the end of the process; a disposition the program
+ * chose itself stays. */
+static void ignore_write_signals(void)
+{
+    ignore_signal(SIGPIPE);
+    ignore_signal(SIGXFSZ);
 }
 
 static void tell_once(const char *reason)
@@ -65,7 +72,7 @@ int backend_choose(struct loop *l, const struct backend **backend, void **state,
                  "ROTA_BACKEND=%s: there is epoll and there is uring", name);
         return -EINVAL;
     }
-    ignore_sigpipe();
+    ignore_write_signals();
     if (*backend == &backend_uring && try_uring(l, state, wake_fd, !named) == 0)
         return 0;
     *backend = &backend_epoll;

@@ -6,6 +6,7 @@
 #ifndef LOOP_BACKEND_H
 #define LOOP_BACKEND_H
 
+#include "loop/file_op.h"
 #include "loop/op.h"
 #include "loop/sock.h"
 #include "rota/time.h"
@@ -26,6 +27,9 @@ struct backend {
 
     int (*submit)(struct loop *l, void *state, struct op *op);
     int (*cancel)(struct loop *l, void *state, struct op *op);
+    /* As file_op_submit and file_op_cancel; NULL: it knows no files. */
+    int (*file_submit)(void *state, struct file_op *op);
+    void (*file_cancel)(void *state, struct file_op *op);
     /* Before close: 0, or -EBUSY, nothing done, when an op is armed on it. */
     int (*forget)(struct loop *l, void *state, int fd);
 

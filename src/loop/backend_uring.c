@@ -33,31 +33,25 @@ enum {
     POLLING = 8,    /* what is submitted is a poll; the call comes after */
 };
 
-/* The lowest bits of user data: zero in an op's address. */
-enum { MARK_OP, MARK_WAKE, MARK_CANCEL, MARK_MASK = 7, MARK_BITS = 3 };
-
-enum { ADDRESS_BITS = 48 };
-
 static uint64_t mark_of(const struct op *op)
 {
-    return (uint64_t)op->generation << ADDRESS_BITS | (uintptr_t)op;
+    return (uint64_t)op->generation << URING_ADDRESS_BITS | (uintptr_t)op;
 }
 
 /* Of the cancel of an op: its descriptor instead of its address, since it may
  * be gone when the cancel completes. */
 static uint64_t mark_of_cancel(const struct op *op)
 {
-    return (uint64_t)op->generation << ADDRESS_BITS |
+    return (uint64_t)op->generation << URING_ADDRESS_BITS |
            (uint64_t)op->fd << MARK_BITS | MARK_CANCEL;
 }
 
 static uint64_t address_of(uint64_t mark)
 {
-    return mark & ((1ULL << ADDRESS_BITS) - 1);
+    return mark & ((1ULL << URING_ADDRESS_BITS) - 1);
 }
 
-/* A free submission entry; NULL when even submitting early made no room. */
-static struct io_uring_sqe *take_sqe(struct uring *u)
+struct io_uring_sqe *uring_take_sqe(struct uring *u)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
     if (!sqe && io_uring_submit(&u->ring) > 0)
@@ -139,7 +133,7 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
 /* Submits an op, or its next part; without room it is left due. */
 static void start(struct uring *u, struct op *op)
 {
-    struct io_uring_sqe *sqe = take_sqe(u);
+    struct io_uring_sqe *sqe = uring_take_sqe(u);
     if (!sqe) {
         op->private |= START_DUE;
         fds_queue(&u->fds, fds_find(&u->fds, op->fd));
@@ -161,7 +155,7 @@ static void start_anew(struct uring *u, struct op *op)
 
 static void start_cancel(struct uring *u, struct op *op)
 {
-    struct io_uring_sqe *sqe = take_sqe(u);
+    struct io_uring_sqe *sqe = uring_take_sqe(u);
     if (!sqe) {
         op->private |= CANCEL_DUE;
         fds_queue(&u->fds, fds_find(&u->fds, op->fd));
@@ -184,7 +178,7 @@ static void start_due(struct uring *u, struct op *op)
 
 static void watch_wake(struct uring *u)
 {
-    struct io_uring_sqe *sqe = take_sqe(u);
+    struct io_uring_sqe *sqe = uring_take_sqe(u);
     u->wake_due = !sqe;
     if (!sqe)
         return;
@@ -417,6 +411,12 @@ static void complete_op(struct uring *u, struct op *op,
         uring_buffer_return(u, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
 }
 
+static struct file_op *file_of(uint64_t mark)
+{
+    return (struct file_op *)(uintptr_t)(address_of(mark) &
+                                         ~(uint64_t)MARK_MASK);
+}
+
 static void complete(struct uring *u, const struct io_uring_cqe *cqe)
 {
     uint64_t mark = cqe->user_data;
@@ -425,6 +425,10 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe)
     case MARK_CANCEL:
         if (cqe->res == -ENOENT)
             cancel_missed(u, mark);
+        break;
+    case MARK_FILE_CANCEL: break;
+    case MARK_FILE:
+        uring_file_complete(u, file_of(mark), cqe->res);
         break;
     default:
         complete_op(u, (struct op *)(uintptr_t)address_of(mark), cqe);
@@ -540,7 +544,7 @@ static int uring_forget(struct loop *l, void *state, int fd)
 static bool uring_busy(void *state)
 {
     struct uring *u = state;
-    return u->fds.armed > 0;
+    return u->fds.armed > 0 || !list_empty(&u->files);
 }
 
 static int uring_init(struct loop *l, void **state, int wake_fd)
@@ -555,6 +559,7 @@ static int uring_init(struct loop *l, void **state, int wake_fd)
         return rc;
     }
     fds_init(&u->fds);
+    list_init(&u->files);
     u->wake_fd = wake_fd;
     watch_wake(u);
     *state = u;
@@ -579,8 +584,9 @@ static void end_op(struct loop *l, struct uring *u, struct op *op)
 
 static void end_all(struct loop *l, struct uring *u)
 {
-    if (u->fds.armed == 0)
+    if (!uring_busy(u))
         return;
+    uring_file_end_all(u);
     for (int fd = 0; fd < fds_end(&u->fds); fd++) {
         struct fd_slot *slot = fds_find(&u->fds, fd);
         if (slot) {
@@ -589,7 +595,7 @@ static void end_all(struct loop *l, struct uring *u)
         }
     }
     /* A ring that fails starts nothing any more. */
-    while (u->fds.armed > 0 && uring_poll(l, u, ROTA_FOREVER) >= 0)
+    while (uring_busy(u) && uring_poll(l, u, ROTA_FOREVER) >= 0)
         ;
 }
 
@@ -623,6 +629,8 @@ const struct backend backend_uring = {
     .forked = uring_forked,
     .submit = uring_submit,
     .cancel = uring_cancel,
+    .file_submit = uring_file_submit,
+    .file_cancel = uring_file_cancel,
     .forget = uring_forget,
     .poll = uring_poll,
     .busy = uring_busy,

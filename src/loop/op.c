@@ -54,15 +54,21 @@ int op_poll_now(struct loop *l, int fd, short events)
     return sock_calls(l)->poll(l, fd, events);
 }
 
-int op_close(struct loop *l, int fd)
+int op_forget(struct loop *l, int fd)
 {
-    if (fd < 0)
-        return -EBADF;
     if (l->backend->forget(l, l->backend_state, fd) < 0)
         return misuse(-EBUSY,
                       "descriptor %d is closed while an operation on it is "
                       "under way",
                       fd);
+    return 0;
+}
+
+int op_close(struct loop *l, int fd)
+{
+    int rc = fd < 0 ? -EBADF : op_forget(l, fd);
+    if (rc < 0)
+        return rc;
     return sock_calls(l)->close(l, fd);
 }
 

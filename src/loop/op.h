@@ -95,6 +95,9 @@ int op_poll_now(struct loop *l, int fd, short events)
  */
 int op_close(struct loop *l, int fd) ROTA_INTERNAL(op_close);
 
+/* The same for who closes it by other means, and does so next: 0 or -EBUSY. */
+int op_forget(struct loop *l, int fd) ROTA_INTERNAL(op_forget);
+
 /* True for what accept(2) says of one connection that came to nothing, and not
  * of the listening socket: one goes on accepting. `rc` is negative. */
 bool op_is_of_connection(int rc) ROTA_INTERNAL(op_is_of_connection);

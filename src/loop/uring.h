@@ -10,6 +10,7 @@
 #include <liburing.h>
 
 #include "loop/fds.h"
+#include "loop/file_op.h"
 
 enum {
     URING_ENTRIES = 256,       /* a fuller queue is submitted early */
@@ -17,6 +18,19 @@ enum {
     URING_BUFFER_SIZE = 4096,  /* received at once by OP_STREAM */
     URING_SCRATCH_SIZE = 65536 /* the same, without a ring of buffers */
 };
+
+/* The lowest bits of user data, zero in an op's address: what completes. */
+enum {
+    MARK_OP,
+    MARK_WAKE,
+    MARK_CANCEL,
+    MARK_FILE,
+    MARK_FILE_CANCEL,
+    MARK_MASK = 7,
+    MARK_BITS = 3
+};
+
+enum { URING_ADDRESS_BITS = 48 }; /* above them is the generation */
 
 /* What a kernel may lack; a test says so of one that does not. */
 enum uring_part {
@@ -39,6 +53,10 @@ struct uring {
     struct fds fds;
     int completed; /* in this poll */
 
+    struct list files;        /* file ops under way */
+    unsigned file_kinds;      /* bits by enum file_kind: what it can do */
+    uint16_t file_generation; /* of the last one */
+
     struct io_uring_buf_ring *buffers; /* NULL: `memory` is one scratch */
     char *memory;
 };
@@ -47,6 +65,17 @@ struct uring {
  * -ENOSYS, -EPERM, -ENOMEM, -EOPNOTSUPP (a kernel that is too old). */
 int uring_setup(struct uring *u);
 void uring_teardown(struct uring *u);
+
+/* A free submission entry; NULL when even submitting early made no room. */
+struct io_uring_sqe *uring_take_sqe(struct uring *u);
+
+/* Files (uring_file.c): as file_op_submit, file_op_cancel; the completion of
+ * one; and the end of all, to be told to nobody. */
+unsigned uring_file_kinds(const struct io_uring_probe *probe);
+int uring_file_submit(void *state, struct file_op *op);
+void uring_file_cancel(void *state, struct file_op *op);
+void uring_file_complete(struct uring *u, struct file_op *op, int rc);
+void uring_file_end_all(struct uring *u);
 
 static inline char *uring_buffer(struct uring *u, unsigned id)
 {

@@ -66,6 +66,7 @@ static int probe_opcodes(struct uring *u)
         u->parts |= URING_MULTISHOT_ACCEPT;
     if (io_uring_opcode_supported(probe, IORING_OP_SEND_ZC)) /* 6.0 */
         u->parts |= URING_MULTISHOT_RECV;
+    u->file_kinds = uring_file_kinds(probe);
     io_uring_free_probe(probe);
     u->parts &= ~uring_forbidden;
     return rc;

@@ -19,14 +19,6 @@ struct fd_table {
     bool ready;
 };
 
-/* A close in progress; on the closing task's stack. */
-struct fd_closing {
-    struct list link;
-    int fd;
-    unsigned left; /* users that have not left */
-    struct clause clause;
-};
-
 /* What is left are calls of tasks that were abandoned, or, in a child made by
  * fork, of the parent's. */
 static void forget(struct runtime_ender *e, bool forked)
@@ -97,23 +89,37 @@ int fd_use_write(struct fd_use *u)
 
 static const struct wait_kind close_wait = { "close", NULL, NULL };
 
-int fd_use_close(struct rota_task *t, int fd)
+int fd_use_drain(struct rota_task *t, int fd, struct fd_closing *c)
 {
     if (fd < 0 || fd_is_closing(fd))
         return -EBADF;
-    struct fd_closing closing = { .fd = fd };
-    clause_init(&closing.clause, &close_wait, NULL);
-    list_push(&table()->closings, &closing.link);
+    *c = (struct fd_closing){ .fd = fd };
+    clause_init(&c->clause, &close_wait, NULL);
+    list_push(&table()->closings, &c->link);
     list_each (it, uses_of(fd)) {
         struct fd_use *u = container_of(it, struct fd_use, link);
         if (u->fd != fd)
             continue;
-        u->closing = &closing;
-        closing.left++;
+        u->closing = c;
+        c->left++;
         u->leave(u);
     }
-    if (closing.left > 0)
-        wait_park_shielded(t, &closing.clause, 1);
-    list_remove(&closing.link);
+    if (c->left > 0)
+        wait_park_shielded(t, &c->clause, 1);
+    return 0;
+}
+
+void fd_closed(struct fd_closing *c)
+{
+    list_remove(&c->link);
+}
+
+int fd_use_close(struct rota_task *t, int fd)
+{
+    struct fd_closing closing;
+    int rc = fd_use_drain(t, fd, &closing);
+    if (rc < 0)
+        return rc;
+    fd_closed(&closing);
     return op_close(task_loop(t), fd);
 }

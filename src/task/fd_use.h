@@ -10,7 +10,13 @@
 #include "base/list.h"
 #include "task/task.h"
 
-struct fd_closing;
+/* A close in progress; on the closing task's stack. */
+struct fd_closing {
+    struct list link;
+    int fd;
+    unsigned left; /* users that have not left */
+    struct clause clause;
+};
 
 struct fd_use {
     struct list link; /* among those of this thread */
@@ -30,6 +36,13 @@ int fd_use_write(struct fd_use *u);
 
 /* Is somebody closing it? */
 bool fd_is_closing(int fd);
+
+/* Has all users of `fd` leave, and waits until they have. The caller then
+ * calls fd_closed and closes it, in the same step: once it is closed, the
+ * number may be another's. Not ended by cancellation. 0; -EBADF: none, or
+ * another task closes it. */
+int fd_use_drain(struct rota_task *t, int fd, struct fd_closing *c);
+void fd_closed(struct fd_closing *c);
 
 /* Closes `fd` when all its users have left. Not ended by cancellation.
  * Returns close(2)'s result; -EBADF: none, or another task closes it. */
