@@ -1,6 +1,6 @@
 /*
  * A coroutine: a stack, and the place where it left off. Switching is a
- * handful of instructions (switch_*.S); whoever must know of a switch (ASan,
+ * handful of instructions (switch_*.h); whoever must know of a switch (ASan,
  * TSan, the overflow report) is told in its two halves. coro_depart runs on
  * the stack being left, coro_arrive on the one that is resumed, and between
  * them lies coro_swap. Without sanitizers both halves are a few stores, and
@@ -17,23 +17,23 @@
 #include "coro/sanitize.h"
 #include "coro/stack.h"
 #include "rota/export.h"
-
-/* Where above the saved stack pointer the switch puts what a backtrace begins
- * with: the return address and the frame pointer. */
-enum {
 #if defined(__x86_64__)
-    CORO_SAVED_FP = 48,
-    CORO_SAVED_PC = 56,
+#include "coro/switch_x86_64.h"
 #elif defined(__aarch64__)
-    CORO_SAVED_FP = 0,
-    CORO_SAVED_PC = 8,
+#include "coro/switch_aarch64.h"
 #endif
+
+/* What a C++ runtime keeps of a thread: the exceptions being handled, and how
+ * many are on their way (__cxa_eh_globals of the Itanium C++ ABI). */
+struct coro_exceptions {
+    void *caught;
+    unsigned uncaught;
 };
 
 struct coro {
     void *sp;            /* saved stack pointer while it does not run */
     struct stack *stack; /* NULL: the thread's own stack */
-    int saved_errno;     /* while it does not run */
+    struct coro_exceptions exceptions; /* while it does not run */
 
     /* For whoever debugs: read by the overflow report. Not owned. */
     const char *name; /* may be NULL */
@@ -50,13 +50,6 @@ struct coro {
 struct coro_action {
     void (*fn)(void *arg);
     void *arg;
-};
-
-/* What a C++ runtime keeps of a thread: the exceptions being handled, and how
- * many are on their way (__cxa_eh_globals of the Itanium C++ ABI). */
-struct coro_exceptions {
-    void *caught;
-    unsigned uncaught;
 };
 
 /*
@@ -104,10 +97,6 @@ void coro_detach(void);
 void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
                void *arg, size_t room, void **room_at);
 
-/* switch_*.S: leaves by storing the stack pointer in *save, goes on at `load`;
- * the one resumed sees the `pass` of the one that left. */
-void *coro_swap(void **save, void *load, void *pass);
-
 /* The first half of a switch, on the stack being left. */
 SANITIZE_INLINE void coro_depart(struct coro_thread *t, struct coro *to,
                                  bool gone)
@@ -142,19 +131,17 @@ SANITIZE_INLINE void coro_switch(struct coro_thread *t, struct coro *to,
                                  const struct coro_action *after)
 {
     struct coro *from = t->current;
-    struct coro_exceptions mine = { NULL, 0 };
-    from->saved_errno = *t->errno_at;
-    if (t->exceptions)
-        mine = *t->exceptions;
+    int my_errno = *t->errno_at;
+    if (__builtin_expect(t->exceptions != NULL, 0))
+        from->exceptions = *t->exceptions;
     if (after)
         t->after = *after;
     coro_depart(t, to, false);
-    /* Nothing is kept over the switch that would cost a saved register. */
     t = coro_swap(&from->sp, to->sp, t);
     coro_arrive(t);
-    if (t->exceptions)
-        *t->exceptions = mine;
-    *t->errno_at = t->current->saved_errno;
+    if (__builtin_expect(t->exceptions != NULL, 0))
+        *t->exceptions = t->current->exceptions;
+    *t->errno_at = my_errno;
 }
 
 /* Leaves the running coroutine for good. `after` (may be NULL) may free its

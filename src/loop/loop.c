@@ -36,7 +36,7 @@ static void queue_clear(struct loop *l)
 {
     l->ready.first = NULL;
     l->ready.last = &l->ready.first;
-    l->batch_last = NULL;
+    l->ready.batch = NULL;
 }
 
 static int begin(struct loop *l, const struct sim_setup *simulated)
@@ -97,6 +97,25 @@ bool loop_slice_over(struct loop *l)
         rota_now() - l->now > LOOP_SLICE_TIME)
         l->slice = 0;
     return l->slice == 0;
+}
+
+/* True when nobody else wants to run, and a yield may be none at all. */
+static bool is_mine(struct loop *l)
+{
+    if (l->ready.first || l->back)
+        return false;
+    if (inbox_empty(&l->inbox) && loop_may_switch(l))
+        return true;
+    l->slice = 0; /* to the loop, not to myself */
+    return false;
+}
+
+struct coro *loop_yield_to(struct loop *l, struct loop_coro *me)
+{
+    if (is_mine(l))
+        return NULL;
+    loop_ready(l, &me->ready);
+    return loop_next(l);
 }
 
 void loop_drop_coroutines(struct loop *l)
@@ -160,16 +179,16 @@ static void poll_io(struct loop *l, bool sleepy)
 static void begin_batch(struct loop *l)
 {
     l->slice = l->arrange ? l->arrange(l) : LOOP_SLICE;
-    l->batch_last = NULL;
+    l->ready.batch = NULL;
     if (l->ready.first)
-        l->batch_last = container_of(l->ready.last, struct ready, next);
+        l->ready.batch = container_of(l->ready.last, struct ready, next);
 }
 
 /* May the first of the queue run in this turn? */
 static bool may_run(struct loop *l)
 {
     struct ready *r = l->ready.first;
-    return r && (!r->run || l->batch_last) && loop_may_switch(l);
+    return r && (!r->run || l->ready.batch) && loop_may_switch(l);
 }
 
 static void run_ready(struct loop *l)
@@ -182,8 +201,7 @@ static void run_ready(struct loop *l)
             continue;
         }
         l->budget = LOOP_BUDGET;
-        coro_switch(&l->thread, &container_of(r, struct loop_coro, ready)->coro,
-                    NULL);
+        coro_switch(&l->thread, loop_coro_of(r), NULL);
     }
 }
 

@@ -46,20 +46,27 @@ struct loop_coro {
     struct coro coro;
 };
 
+static inline struct coro *loop_coro_of(struct ready *r)
+{
+    return &container_of(r, struct loop_coro, ready)->coro;
+}
+
+/* Its ends do not lie side by side: the compiler would make one wide store of
+ * both, and the next switch would wait for it. */
 struct ready_queue {
     struct ready *first;
+    struct ready *batch; /* last of what was ready when this turn began; NULL:
+                            that is done */
     struct ready **last;
 };
 
 struct loop {
     struct coro_thread thread; /* first: a loop is found from its thread */
     struct ready_queue ready;
-    struct ready *batch_last; /* of what was ready when this turn began; NULL:
-                                 that is done */
-    struct coro *back;        /* who wants to go on at the next pause */
-    unsigned slice;           /* switches left before I/O is looked at */
-    unsigned budget;          /* of the running coroutine */
-    uint64_t turns;           /* begun */
+    struct coro *back; /* who wants to go on at the next pause */
+    unsigned slice;    /* switches left before I/O is looked at */
+    unsigned budget;   /* of the running coroutine */
+    uint64_t turns;    /* begun */
     struct timers timers;
     rota_time now;          /* when this turn's I/O was polled */
     const rota_time *clock; /* virtual; NULL: the system's */
@@ -124,8 +131,19 @@ static inline struct ready *loop_pop(struct loop *l)
     l->ready.first = r->next;
     if (!r->next)
         l->ready.last = &l->ready.first;
-    if (r == l->batch_last)
-        l->batch_last = NULL;
+    if (r == l->ready.batch)
+        l->ready.batch = NULL;
+    return r;
+}
+
+/* loop_ready and loop_pop at once, where the queue is not empty. */
+static inline struct ready *loop_rotate(struct loop *l, struct ready *me)
+{
+    loop_ready(l, me);
+    struct ready *r = l->ready.first;
+    l->ready.first = r->next; /* never the end: I am behind it */
+    if (r == l->ready.batch)
+        l->ready.batch = NULL;
     return r;
 }
 
@@ -150,7 +168,7 @@ static inline struct coro *loop_next(struct loop *l)
         return l->back;
     if (!r || r->run || !loop_may_switch(l))
         return &l->thread.root;
-    return &container_of(loop_pop(l), struct loop_coro, ready)->coro;
+    return loop_coro_of(loop_pop(l));
 }
 
 /* Takes all coroutines out of the ready queues: they are never resumed. */
@@ -167,26 +185,23 @@ SANITIZE_INLINE void loop_pause(struct loop *l)
     coro_switch(&l->thread, loop_next(l), NULL);
 }
 
-/* True when nobody else wants to run, and a yield may be none at all. */
-static inline bool loop_is_mine(struct loop *l)
-{
-    if (l->ready.first || l->back)
-        return false;
-    if (inbox_empty(&l->inbox) && loop_may_switch(l))
-        return true;
-    l->slice = 0; /* to the loop, not to myself */
-    return false;
-}
+/* Where a yield leads that is more than to change places with the first of
+ * the queue; NULL: nobody else wants to run, and it is none at all. */
+struct coro *loop_yield_to(struct loop *l, struct loop_coro *me)
+    ROTA_INTERNAL(loop_yield_to);
 
 /* Lets all that is ready run before `me`, the running coroutine, goes on. */
 SANITIZE_INLINE void loop_yield(struct loop *l, struct loop_coro *me)
 {
-    if (loop_is_mine(l)) {
-        l->budget = LOOP_BUDGET;
-        return;
-    }
-    loop_ready(l, &me->ready);
-    loop_pause(l);
+    struct ready *r = l->ready.first;
+    struct coro *to;
+    if (__builtin_expect(r && !r->run && !l->back && loop_may_switch(l), 1))
+        to = loop_coro_of(loop_rotate(l, &me->ready));
+    else
+        to = loop_yield_to(l, me);
+    l->budget = LOOP_BUDGET;
+    if (to)
+        coro_switch(&l->thread, to, NULL);
 }
 
 /* Ends the running coroutine; `after` frees it. */
