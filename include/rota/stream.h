@@ -102,7 +102,8 @@ ROTA_API int rota_stream_write(rota_stream *s, const void *data, size_t size,
                                size_t *done) ROTA_MUST;
 
 /* Tells the peer that nothing more will be written; reading goes on. 0;
- * -EBUSY: a task is writing; the connection's error. Suspends: no. */
+ * -EBUSY: a task is writing; the connection's error. Suspends: no (a TLS
+ * stream: as writing does). */
 ROTA_API int rota_stream_write_eof(rota_stream *s) ROTA_MUST;
 
 /*

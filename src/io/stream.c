@@ -21,14 +21,23 @@ enum {
     DIRECT_FROM = CHUNK / 4, /* reads of this size go past the buffer */
 };
 
+/* Not of the connection, which is as it was. */
+static bool is_of_call(int rc)
+{
+    return rc == -ECANCELED || rc == -EBADF || rc == -ENOMEM || rc == -EBUSY;
+}
+
 static int socket_receive(struct rota_stream *s, struct io_call *c, void *data,
                           size_t size)
 {
-    (void)s;
     c->op.kind = OP_RECV;
     c->op.data = data;
     c->op.size = size;
-    return io_await(c);
+    int rc = io_await(c);
+    /* A send that met the failure first took the error from the socket. */
+    bool over = rc <= 0 && !is_of_call(rc);
+    return over && s->write_error && s->write_error != -EPIPE ? s->write_error
+                                                              : rc;
 }
 
 /* Piece by piece when it is very long. */
@@ -118,22 +127,13 @@ static int end_reading(struct rota_stream *s, struct io_call *c, int rc)
     return io_end(c, rc);
 }
 
-static bool is_of_call(int rc)
-{
-    return rc == -ECANCELED || rc == -EBADF || rc == -ENOMEM || rc == -EBUSY;
-}
-
 /* Notes what a receive told: its result, which is an error, the end, or
  * bytes; once the connection has failed, always that error. */
 static int note_received(struct rota_stream *s, int rc)
 {
-    bool over = rc <= 0 && !is_of_call(rc);
-    /* A send that met the failure first took the error from the socket. */
-    if (over && s->write_error && s->write_error != -EPIPE)
-        rc = s->write_error;
-    if (over && rc == 0) {
+    if (rc == 0) {
         s->ended = true;
-    } else if (over) {
+    } else if (rc < 0 && !is_of_call(rc)) {
         s->read_error = rc;
         if (!s->write_error)
             s->write_error = rc;

@@ -128,6 +128,10 @@ int sim_submit(struct loop *l, void *state, struct op *op);
 int sim_cancel(struct loop *l, void *state, struct op *op);
 int sim_forget(struct loop *l, void *state, int fd);
 
+/* What goes at once: bytes, -EAGAIN, or an error. */
+int sim_receive_now(struct sim_socket *k, void *data, size_t size);
+int sim_send_now(struct sim_socket *k, const void *data, size_t size);
+
 /* Serves what was touched; returns how many operations ended. */
 int sim_serve(struct sim *s);
 void sim_each_op(void *state, void (*fn)(const struct op *op, void *arg),

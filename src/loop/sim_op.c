@@ -115,6 +115,18 @@ static int try_vectors(struct sim_socket *k, const struct op *op)
     return (int)total;
 }
 
+int sim_receive_now(struct sim_socket *k, void *data, size_t size)
+{
+    int rc = try_receive(k, data, size);
+    return rc == WAIT ? -EAGAIN : rc;
+}
+
+int sim_send_now(struct sim_socket *k, const void *data, size_t size)
+{
+    int rc = try_send(k, data, size);
+    return rc == WAIT ? -EAGAIN : rc;
+}
+
 static int try_connect(struct sim_socket *k, struct op *op)
 {
     union sim_address to;

@@ -313,6 +313,18 @@ static int call_accept(struct loop *l, int fd, struct sockaddr *addr,
     return number;
 }
 
+static int call_receive(struct loop *l, int fd, void *data, size_t size)
+{
+    struct sim_socket *k = sim_socket(sim_of(l), fd);
+    return k ? sim_receive_now(k, data, size) : no_socket(fd);
+}
+
+static int call_send(struct loop *l, int fd, const void *data, size_t size)
+{
+    struct sim_socket *k = sim_socket(sim_of(l), fd);
+    return k ? sim_send_now(k, data, size) : no_socket(fd);
+}
+
 static int call_shutdown(struct loop *l, int fd, int how)
 {
     struct sim_socket *k = sim_socket(sim_of(l), fd);
@@ -408,6 +420,8 @@ const struct sock_calls sim_sock_calls = {
     .listen = call_listen,
     .unblock = call_unblock,
     .accept = call_accept,
+    .receive = call_receive,
+    .send = call_send,
     .shutdown = call_shutdown,
     .set = call_set,
     .family = call_family,

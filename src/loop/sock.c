@@ -60,6 +60,26 @@ static int system_accept(struct loop *l, int fd, struct sockaddr *addr,
     return checked(accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
+static int system_receive(struct loop *l, int fd, void *data, size_t size)
+{
+    (void)l;
+    ssize_t n;
+    do
+        n = recv(fd, data, size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return checked((int)n);
+}
+
+static int system_send(struct loop *l, int fd, const void *data, size_t size)
+{
+    (void)l;
+    ssize_t n;
+    do
+        n = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return checked((int)n);
+}
+
 static int system_shutdown(struct loop *l, int fd, int how)
 {
     (void)l;
@@ -117,6 +137,8 @@ static const struct sock_calls system_calls = {
     .listen = system_listen,
     .unblock = system_unblock,
     .accept = system_accept,
+    .receive = system_receive,
+    .send = system_send,
     .shutdown = system_shutdown,
     .set = system_set,
     .family = system_family,

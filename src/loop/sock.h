@@ -28,6 +28,10 @@ struct sock_calls {
     /* Non-blocking and CLOEXEC too; -EAGAIN: nobody waits. */
     int (*accept)(struct loop *l, int fd, struct sockaddr *addr,
                   socklen_t *len);
+    /* What goes at once, at most INT_MAX bytes; -EAGAIN: none. Sending raises
+     * no SIGPIPE. */
+    int (*receive)(struct loop *l, int fd, void *data, size_t size);
+    int (*send)(struct loop *l, int fd, const void *data, size_t size);
     int (*shutdown)(struct loop *l, int fd, int how);
     int (*set)(struct loop *l, int fd, int level, int option, const void *value,
                socklen_t size);

@@ -23,11 +23,12 @@ import page as pages
 from installed import Failed, Server, Tap, Tree
 
 FIRST_PROGRAM_MOST = 24  # lines of the README's first program
-LIBRARIES = ["rota-web", "rota-sqlite"]
+LIBRARIES = ["rota-web", "rota-sqlite", "rota-tls"]
 FLAGS = ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wno-unused",
          "-Wno-missing-field-initializers"]
 INCLUDES = "#include <poll.h>\n#include <stdio.h>\n#include <unistd.h>\n" \
-           "#include <rota/sqlite.h>\n#include <rota/web.h>\n"
+           "#include <rota/sqlite.h>\n#include <rota/tls.h>\n" \
+           "#include <rota/web.h>\n"
 
 
 def source_of(block):

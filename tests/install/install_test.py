@@ -69,10 +69,11 @@ def exports_are_declared(tree, library):
         sorted(names - declared))
 
 
-def needs_nothing_of_sqlite(tree):
-    for name in ("librota.so", "librota-web.so"):
-        said = command(["readelf", "-d", os.path.join(tree.libs, name)])
-        assert "sqlite" not in said, said
+def only_one_needs(tree, own, foreign):
+    for library in libraries(tree):
+        if os.path.basename(library) != own:
+            said = command(["readelf", "-d", library])
+            assert foreign not in said, library + ": " + said
 
 
 def version_is(tree, package, version):
@@ -96,12 +97,27 @@ def outside_program(tree, compiler, static):
         raise Failed("answered " + text)
 
 
+def outside_tls(tree, compiler, static):
+    flags = ["-static"] if static else []
+    how = ["--static"] if static else []
+    program, cert, key = (os.path.join(tree.root, name)
+                          for name in ("outside_tls", "own.crt", "own.key"))
+    tree.run([compiler, *WARNINGS, *flags, os.path.join(HERE, "outside_tls.c"),
+              "-o", program,
+              *tree.pkg_config(*how, "--cflags", "--libs", "rota-tls")])
+    tree.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+              "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=own",
+              "-keyout", key, "-out", cert])
+    said = tree.run([program, cert, key])
+    assert said == "good\n", said
+
+
 def main(source, build, meson, version):
     tap = Tap()
     with Tree(build, meson) as tree:
         tap.test("every public header is installed", all_headers_are_there,
                  tree, source)
-        for package in ("rota", "rota-web", "rota-sqlite"):
+        for package in ("rota", "rota-web", "rota-sqlite", "rota-tls"):
             tap.test("pkg-config knows the version of " + package, version_is,
                      tree, package, version)
         for library in libraries(tree):
@@ -110,8 +126,10 @@ def main(source, build, meson, version):
                      library)
             tap.test(name + " exports what a header declares",
                      exports_are_declared, tree, library)
-        tap.test("only librota-sqlite needs SQLite", needs_nothing_of_sqlite,
-                 tree)
+        tap.test("only librota-sqlite needs SQLite", only_one_needs, tree,
+                 "librota-sqlite.so", "sqlite3")
+        tap.test("only librota-tls needs OpenSSL", only_one_needs, tree,
+                 "librota-tls.so", "libssl")
         for compiler in COMPILERS:
             if not shutil.which(compiler):
                 tap.skip(compiler, "not installed")
@@ -123,6 +141,9 @@ def main(source, build, meson, version):
                 tap.test("an outside program builds and serves (%s, %s)" % (
                     compiler, "static" if static else "shared"),
                     outside_program, tree, compiler, static)
+                tap.test("so does one with TLS (%s, %s)" % (
+                    compiler, "static" if static else "shared"),
+                    outside_tls, tree, compiler, static)
     return tap.end()
 
 

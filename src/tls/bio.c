@@ -1,0 +1,149 @@
+/*
+ * OpenSSL's way to our sockets: the loop's own calls, so that it leads through
+ * a simulation too, and no SIGPIPE comes of it.
+ *
+ * What is written is always taken. What the socket has no room for is kept,
+ * and whoever writes waits until it is out before making more; so it is never
+ * more than a record and a few answers. Otherwise a record that did not go out
+ * whole would have to be finished before anything else could be done, also by
+ * a reader who only has to answer something, and after its writer was
+ * cancelled. That nothing goes out any more is the writer's affair alone: what
+ * has arrived can still be read, and may say why.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "loop/loop.h"
+#include "loop/sock.h"
+#include "tls/tls.h"
+
+/* A record, and room for the answers that a peer may ask for meanwhile. */
+enum { OUT_MOST = 64 * 1024 };
+
+static int take_early(struct tls *t, char *data, int size)
+{
+    int n = (int)buf_len(&t->early);
+    n = n < size ? n : size;
+    memcpy(data, buf_head(&t->early), (size_t)n);
+    buf_take(&t->early, (size_t)n);
+    if (buf_len(&t->early) == 0)
+        buf_fini(&t->early);
+    return n;
+}
+
+static int bio_read(BIO *b, char *data, int size)
+{
+    struct tls *t = BIO_get_data(b);
+    BIO_clear_retry_flags(b);
+    if (buf_len(&t->early) > 0)
+        return take_early(t, data, size);
+    int n = sock_calls(t->loop)->receive(t->loop, t->fd, data, (size_t)size);
+    if (n > 0)
+        return n;
+    if (n == -EAGAIN)
+        BIO_set_retry_read(b);
+    else if (n < 0)
+        t->read_error = n;
+    else
+        t->ended = true;
+    return n < 0 ? -1 : 0;
+}
+
+/* Sends some of it: how many bytes; 0: none now; or the error. */
+static int send_now(struct tls *t, const char *data, size_t size)
+{
+    int n = sock_calls(t->loop)->send(t->loop, t->fd, data, size);
+    if (n < 0 && n != -EAGAIN)
+        t->write_error = n;
+    return n == -EAGAIN ? 0 : n;
+}
+
+static int bio_write(BIO *b, const char *data, int size)
+{
+    struct tls *t = BIO_get_data(b);
+    BIO_clear_retry_flags(b);
+    int n = 0;
+    if (buf_len(&t->out) == 0 && !t->write_error)
+        n = send_now(t, data, (size_t)size);
+    if (t->write_error)
+        return size;
+    if (buf_len(&t->out) + (size_t)(size - n) > OUT_MOST)
+        t->write_error = -ENOBUFS; /* the peer has us answer, and reads none */
+    else if (buf_append(&t->out, data + n, (size_t)(size - n)) < 0)
+        t->write_error = -ENOMEM;
+    return size;
+}
+
+int tls_send_some(struct tls *t)
+{
+    int n = 1;
+    while (!t->write_error && n > 0 && buf_len(&t->out) > 0) {
+        n = send_now(t, buf_head(&t->out), buf_len(&t->out));
+        if (n > 0)
+            buf_take(&t->out, (size_t)n);
+    }
+    if (!t->write_error && n == 0)
+        return -EAGAIN;
+    buf_fini(&t->out);
+    return t->write_error;
+}
+
+int tls_send_out(struct tls *t, struct io_call *c)
+{
+    int rc = tls_send_some(t);
+    while (rc == -EAGAIN) {
+        rc = io_await_events(c, POLLOUT);
+        if (rc >= 0)
+            rc = tls_send_some(t);
+    }
+    return rc;
+}
+
+int tls_await(struct tls *t, struct io_call *c, int n)
+{
+    int rc;
+    switch (SSL_get_error(t->ssl, n)) {
+    case SSL_ERROR_WANT_READ:
+        rc = io_await_events(c, POLLIN);
+        return rc < 0 ? rc : 0;
+    case SSL_ERROR_ZERO_RETURN: return -ENODATA;
+    default: return t->failed = tls_error(t);
+    }
+}
+
+static long bio_ctrl(BIO *b, int what, long number, void *pointer)
+{
+    (void)number;
+    (void)pointer;
+    const struct tls *t = BIO_get_data(b);
+    switch (what) {
+    case BIO_CTRL_FLUSH: return 1; /* nothing is kept here */
+    case BIO_CTRL_EOF: return t->ended;
+    default: return 0;
+    }
+}
+
+static BIO_METHOD *method;
+
+static void make_method(void)
+{
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "rota");
+    if (!method)
+        return;
+    BIO_meth_set_read(method, bio_read);
+    BIO_meth_set_write(method, bio_write);
+    BIO_meth_set_ctrl(method, bio_ctrl);
+}
+
+BIO *tls_bio_new(struct tls *t)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_method);
+    BIO *b = method ? BIO_new(method) : NULL;
+    if (b) {
+        BIO_set_data(b, t);
+        BIO_set_init(b, 1);
+    }
+    return b;
+}

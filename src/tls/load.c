@@ -1,0 +1,188 @@
+/*
+ * An SSL_CTX of options and files. What is asked for and cannot be had is an
+ * error, with a sentence: nothing is left out silently.
+ */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tls/tls.h"
+
+/* RFC 9325 4.2: forward secrecy, and ciphers that authenticate what they
+ * encrypt. */
+static const char default_ciphers[] =
+    "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20";
+
+static int refuse(char text[TLS_TEXT], const char *why)
+{
+    snprintf(text, TLS_TEXT, "%s", why);
+    return -EINVAL;
+}
+
+/* A key that is locked by a password: nobody is asked for it. */
+static int no_password(char *password, int size, int writing, void *arg)
+{
+    (void)password;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return -1;
+}
+
+static int load_own(SSL_CTX *ssl, const struct tls_config *c, char *text)
+{
+    const char *cert = c->options.cert_file;
+    const char *key = c->options.key_file ? c->options.key_file : cert;
+    if (!cert && key)
+        return refuse(text, "a key_file without a cert_file");
+    if (!cert && c->side == ROTA_TLS_SERVER)
+        return refuse(text, "a TLS server needs a certificate: cert_file");
+    if (!cert)
+        return 0;
+    if (SSL_CTX_use_certificate_chain_file(ssl, cert) != 1)
+        return tls_file_error("the certificate", cert, text);
+    SSL_CTX_set_default_passwd_cb(ssl, no_password);
+    if (SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM) != 1)
+        return tls_file_error("the private key", key, text);
+    return 0;
+}
+
+static int load_revoked(SSL_CTX *ssl, const char *path, char *text)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(ssl);
+    X509_LOOKUP *files = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+    if (!files)
+        return -ENOMEM;
+    if (X509_load_crl_file(files, path, X509_FILETYPE_PEM) < 1)
+        return tls_file_error("the list of revoked certificates", path, text);
+    X509_STORE_set_flags(store,
+                         X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    return 0;
+}
+
+/* Says to clients whose certificates are welcome. */
+static int name_authorities(SSL_CTX *ssl, const char *path, char *text)
+{
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
+    if (!names)
+        return tls_file_error("the trusted certificates", path, text);
+    SSL_CTX_set_client_CA_list(ssl, names);
+    return 0;
+}
+
+static int load_trust(SSL_CTX *ssl, const struct tls_config *c, char *text)
+{
+    const char *file = c->options.ca_file, *path = c->options.ca_path;
+    if (!file && !path)
+        return SSL_CTX_set_default_verify_paths(ssl) == 1 ? 0 : -ENOMEM;
+    if (file && SSL_CTX_load_verify_file(ssl, file) != 1)
+        return tls_file_error("the trusted certificates", file, text);
+    if (path && SSL_CTX_load_verify_dir(ssl, path) != 1)
+        return tls_file_error("the trusted certificates", path, text);
+    return file && c->side == ROTA_TLS_SERVER
+               ? name_authorities(ssl, file, text)
+               : 0;
+}
+
+static int verify_mode(const struct tls_config *c)
+{
+    enum rota_tls_verify mode = c->options.verify_mode;
+    if (mode == ROTA_TLS_VERIFY_DEFAULT)
+        mode = c->side == ROTA_TLS_CLIENT ? ROTA_TLS_CERT_REQUIRED
+                                          : ROTA_TLS_CERT_NONE;
+    if (mode == ROTA_TLS_CERT_NONE)
+        return SSL_VERIFY_NONE;
+    return mode == ROTA_TLS_CERT_OPTIONAL
+               ? SSL_VERIFY_PEER
+               : SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+static int load_verify(SSL_CTX *ssl, const struct tls_config *c, char *text)
+{
+    int mode = verify_mode(c);
+    SSL_CTX_set_verify(ssl, mode, mode == SSL_VERIFY_NONE ? NULL : tls_verify);
+    if (mode == SSL_VERIFY_NONE)
+        return 0;
+    int rc = load_trust(ssl, c, text);
+    if (rc == 0 && c->options.crl_file)
+        rc = load_revoked(ssl, c->options.crl_file, text);
+    return rc;
+}
+
+static int set_protocol(SSL_CTX *ssl, const struct tls_config *c, char *text)
+{
+    const rota_tls_options *o = &c->options;
+    int least = o->minimum_version ? (int)o->minimum_version : TLS1_2_VERSION;
+    if (least < TLS1_2_VERSION ||
+        SSL_CTX_set_min_proto_version(ssl, least) != 1)
+        return refuse(text, "minimum_version is none that is offered");
+    if (SSL_CTX_set_cipher_list(ssl,
+                                o->ciphers ? o->ciphers : default_ciphers) != 1)
+        return refuse(text, "ciphers has none that is known");
+    if (o->ciphersuites && SSL_CTX_set_ciphersuites(ssl, o->ciphersuites) != 1)
+        return refuse(text, "ciphersuites has one that is not known");
+    /* Zero is success here, and only here. */
+    if (c->alpn && c->side == ROTA_TLS_CLIENT &&
+        SSL_CTX_set_alpn_protos(ssl, c->alpn, c->alpn_size) != 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* A session is resumed only by the context it began with: what that asks of
+ * its clients cannot be had from another's session. */
+static int set_session_id(SSL_CTX *ssl)
+{
+    unsigned char id[SSL_MAX_SID_CTX_LENGTH];
+    if (RAND_bytes(id, sizeof id) != 1 ||
+        SSL_CTX_set_session_id_context(ssl, id, sizeof id) != 1)
+        return -ENOMEM;
+    return 0;
+}
+
+static void set_manners(SSL_CTX *ssl)
+{
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    /* A write gives what one record holds, and may be taken up again from
+     * elsewhere in memory; an idle connection keeps no buffers. */
+    SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(ssl, 1); /* one receive, not two for each record */
+    /* A server's sessions are in the tickets that the clients keep. */
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+}
+
+static int set_up(SSL_CTX *ssl, rota_tls_context *context, char *text)
+{
+    const struct tls_config *c = &context->config;
+    set_manners(ssl);
+    int rc = set_protocol(ssl, c, text);
+    if (rc == 0)
+        rc = load_own(ssl, c, text);
+    if (rc == 0)
+        rc = load_verify(ssl, c, text);
+    if (rc == 0)
+        rc = set_session_id(ssl);
+    if (rc == 0 && c->side == ROTA_TLS_SERVER)
+        tls_hello_init(ssl, context);
+    else if (rc == 0)
+        tls_session_init(ssl);
+    return rc;
+}
+
+int tls_load(rota_tls_context *context, SSL_CTX **out, char text[TLS_TEXT])
+{
+    SSL_CTX *ssl = SSL_CTX_new(context->config.side == ROTA_TLS_SERVER
+                                   ? TLS_server_method()
+                                   : TLS_client_method());
+    if (!ssl)
+        return -ENOMEM;
+    int rc = set_up(ssl, context, text);
+    if (rc == 0)
+        *out = ssl;
+    else
+        SSL_CTX_free(ssl);
+    return rc;
+}

@@ -1,0 +1,120 @@
+/*
+ * Reading and writing. What a writer is told is out has become a record, which
+ * cannot be taken back (RFC 8446 5.3: records are numbered): it is with the
+ * kernel, or goes there before anything else does.
+ */
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+
+#include "tls/tls.h"
+
+/* OpenSSL takes ints. */
+static int clamp(size_t size)
+{
+    return size < INT_MAX ? (int)size : INT_MAX;
+}
+
+/* What reading has made OpenSSL say goes out when the writer's does, or now. */
+static void answer(const struct rota_stream *s, struct tls *t)
+{
+    if (buf_len(&t->out) > 0 && !s->writing)
+        rota_ignore(tls_send_some(t));
+}
+
+static int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
+                       size_t size)
+{
+    struct tls *t = s->state;
+    int rc = t->failed;
+    while (rc == 0) {
+        ERR_clear_error();
+        int n = SSL_read(t->ssl, data, clamp(size));
+        answer(s, t);
+        if (n > 0)
+            return n;
+        rc = tls_await(t, c, n);
+    }
+    return rc == -ENODATA ? 0 : rc;
+}
+
+static int fail_write(struct tls *t)
+{
+    if (t->write_error)
+        return t->write_error;
+    return t->failed ? t->failed : (t->failed = tls_error(t));
+}
+
+static int tls_send(struct rota_stream *s, struct io_call *c, const char *data,
+                    size_t size, size_t *done)
+{
+    struct tls *t = s->state;
+    int rc = t->failed ? t->failed : tls_send_out(t, c);
+    while (rc == 0 && *done < size) {
+        size_t left = size - *done;
+        ERR_clear_error();
+        int n = SSL_write(t->ssl, data + *done,
+                          (int)(left < t->piece ? left : t->piece));
+        if (n <= 0)
+            return fail_write(t);
+        rc = tls_send_out(t, c);
+        /* Half a record, of which the rest will never come, is none. */
+        if (!t->write_error && rc != -EBADF)
+            *done += (size_t)n;
+    }
+    return rc;
+}
+
+static int say_end(struct tls *t, struct io_call *c)
+{
+    if (t->failed)
+        return t->failed;
+    ERR_clear_error();
+    return SSL_shutdown(t->ssl) < 0 ? fail_write(t) : tls_send_out(t, c);
+}
+
+static int tls_shutdown(struct rota_stream *s)
+{
+    struct io_call c;
+    int rc = io_begin(&c, s->fd);
+    if (rc < 0)
+        return rc;
+    s->writing = true;
+    rc = say_end(s->state, &c);
+    if (rc == 0)
+        s->write_error = -EPIPE;
+    s->writing = false;
+    return io_end(&c, rc);
+}
+
+/*
+ * Says that it is the end, as far as that needs no waiting; but what a writer
+ * is in the middle of is not to look complete. The second call
+ * reads what has come meanwhile (the peer's word, tickets): a socket that is
+ * closed with bytes unread resets the connection, and what we sent last would
+ * be lost on its way.
+ */
+static void say_end_at_once(const struct rota_stream *s, struct tls *t)
+{
+    if (t->failed || t->write_error || s->writing)
+        return;
+    ERR_clear_error();
+    if (SSL_shutdown(t->ssl) == 0)
+        SSL_shutdown(t->ssl);
+    rota_ignore(tls_send_some(t));
+}
+
+static void tls_close(struct rota_stream *s, struct rota_task *task)
+{
+    struct tls *t = s->state;
+    say_end_at_once(s, t);
+    rota_ignore(io_close(task, s->fd));
+    tls_free(t);
+}
+
+const struct stream_kind tls_kind = {
+    .receive = tls_receive,
+    .send = tls_send,
+    .shutdown = tls_shutdown,
+    .close = tls_close,
+};
