@@ -179,8 +179,10 @@ static struct http_server server;
 static ROTA_ASYNC(drain_on_signal, (rota_signals *, signals))
 {
     int sig;
-    while ((sig = rota_signal_next(signals)) >= 0)
+    while ((sig = rota_signal_next(signals)) >= 0) {
+        rota_log(ROTA_LOG_INFO, "draining");
         http_server_drain(&server);
+    }
     return sig;
 }
 

@@ -4,6 +4,7 @@
  * are set small here; that something did not happen too early is told by the
  * order of events, never by a clock.
  */
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -111,46 +112,54 @@ TEST("a header line over 16 KiB, a head over 32 KiB, or more than 100 lines "
 
 /* -------------------------------------------------------------- timeouts */
 
+/* Sends a byte now and then until an answer comes. */
+static void trickle(struct client *c)
+{
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    while (poll(&p, 1, 5) == 0)
+        client_say(c, "y");
+}
+
+/* Long enough for a client on a slow machine to begin in time. */
+static const rota_dur unhurried = 2000000000;
+
 TEST("a head that does not come in time is 408, however it trickles")
 {
     struct http_options o = HTTP_OPTIONS_DEFAULT;
-    o.head_timeout = rota_ms(200);
+    o.head_timeout = unhurried;
     struct process p;
-    struct client c;
+    struct client half, behind, slow;
     served_start(&p, &o);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "GET / HTTP/1.1\r\nHost: a\r\n"));
-    want_last(&c, 408);
-    client_open(&c, p.port); /* also behind a good one */
-    ask(&c, "/x");
-    CHECK(client_say(&c, "G"));
-    client_want_body(&c, 200, "GET /x");
-    want_last(&c, 408);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "GET / HTTP/1.1\r\nHost: a\r\nX: "));
-    for (int i = 0; i < 100; i++) {
-        client_say(&c, "y");
-        nap_ms(5);
-    }
-    want_last(&c, 408);
+    client_open(&half, p.port);
+    CHECK(client_say(&half, "GET / HTTP/1.1\r\nHost: a\r\n"));
+    client_open(&behind, p.port); /* also behind a good one */
+    ask(&behind, "/x");
+    CHECK(client_say(&behind, "G"));
+    client_open(&slow, p.port);
+    CHECK(client_say(&slow, "GET / HTTP/1.1\r\nHost: a\r\nX: "));
+    client_want_body(&behind, 200, "GET /x");
+    trickle(&slow);
+    want_last(&half, 408);
+    want_last(&behind, 408);
+    want_last(&slow, 408);
     process_stop(&p);
 }
 
 TEST("a connection on which nothing comes is closed without a word")
 {
     struct http_options o = HTTP_OPTIONS_DEFAULT;
-    o.head_timeout = rota_ms(100);
-    o.idle_timeout = rota_ms(100);
+    o.head_timeout = unhurried;
+    o.idle_timeout = unhurried;
     struct process p;
-    struct client c;
+    struct client mute, idle;
     served_start(&p, &o);
-    client_open(&c, p.port);
-    client_want_end(&c);
-    client_close(&c);
-    client_open(&c, p.port);
-    client_want_alive(&c);
-    client_want_end(&c);
-    client_close(&c);
+    client_open(&mute, p.port);
+    client_open(&idle, p.port);
+    client_want_alive(&idle);
+    client_want_end(&mute);
+    client_want_end(&idle);
+    client_close(&mute);
+    client_close(&idle);
     process_stop(&p);
 }
 
@@ -164,12 +173,17 @@ TEST("a body slower than the least rate is 408, though it never pauses")
     served_start(&p, &o);
     client_open(&c, p.port);
     CHECK(client_say(&c, POST("Content-Length: 90000")));
-    for (int i = 0; i < 100; i++) {
-        client_say(&c, "y");
-        nap_ms(5);
-    }
+    trickle(&c);
     want_last(&c, 408);
     process_stop(&p);
+}
+
+/* Waits until the connection is reset, and reads nothing. */
+static void wait_for_reset(struct client *c)
+{
+    struct pollfd p = { .fd = c->fd };
+    CHECK_INT(poll(&p, 1, -1), 1); /* the test's limit ends it */
+    CHECK(p.revents & POLLERR);
 }
 
 TEST("a client that never reads is cut off, and its handler is told")
@@ -187,7 +201,7 @@ TEST("a client that never reads is cut off, and its handler is told")
     client_open(&c, p.port);
     ask(&c, "/big?50000000");
     process_want_log(&p, "big");
-    nap_ms(500);
+    wait_for_reset(&c);
     client_want_reset(&c);
     client_close(&c);
     process_stop(&p);
@@ -328,8 +342,9 @@ TEST("a server that ends answers what was asked, and takes nobody new")
     client_open(&half, p.port);
     CHECK(client_say(&half, "GET /half HTTP/1.1\r\nHo"));
     client_open(&busy, p.port);
-    ask(&busy, "/sleep?700");
-    client_want_silence(&busy);
+    ask(&busy, "/sleep?3000");
+    for (int i = 0; i < 3; i++)
+        client_want_alive(&idle); /* by then it has read the others */
     CHECK_INT(kill(p.pid, SIGTERM), 0);
     client_want_end(&idle);
     client_close(&idle);
@@ -386,6 +401,7 @@ TEST("the second signal ends it at once")
     ask(&c, "/wait");
     process_want_log(&p, "waiting");
     CHECK_INT(kill(p.pid, SIGTERM), 0);
+    process_want_log(&p, "draining"); /* or two signals would be one */
     client_want_silence(&c);
     CHECK_INT(kill(p.pid, SIGTERM), 0);
     client_want_end(&c);
