@@ -16,6 +16,7 @@
 #include "rota/event.h"
 #include "rota/fd.h"
 #include "rota/file.h"
+#include "rota/fs.h"
 #include "rota/future.h"
 #include "rota/gather.h"
 #include "rota/group.h"

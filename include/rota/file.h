@@ -103,4 +103,42 @@ ROTA_API int rota_read_file_fd(int fd, rota_arena *a, size_t limit,
 ROTA_API int rota_write_file(const char *path, const void *data, size_t len,
                              mode_t mode) ROTA_MUST;
 
+/*
+ * Puts a whole file in the place of another, atomically: whoever opens `path`
+ * finds the old contents or the new, also after a crash, before which they
+ * were on the disk. Mode and, where it may be, owner are kept; `mode` is for
+ * one that was not there. A symbolic link stays, and what it leads to is
+ * replaced. 0; -EISDIR; -EINVAL: neither a file nor a directory; what the
+ * system calls say, and then the old file stands, unless it is the last step
+ * that failed, fsync(2) of the directory. Cancel: -ECANCELED, and the old file
+ * stands; or it was done.
+ */
+ROTA_API int rota_replace_file(const char *path, const void *data, size_t len,
+                               mode_t mode) ROTA_MUST;
+
+/* A reader of lines; it buffers, so the file stands further than was read. */
+typedef struct rota_file_reader rota_file_reader;
+
+/*
+ * Stores an owned reader of the open `fd`, which stays the caller's and open
+ * as long as the reader. 0 or -ENOMEM. Suspends: no.
+ */
+ROTA_API int rota_file_reader_new(int fd, rota_file_reader **reader) ROTA_MUST;
+
+/*
+ * Reads a line, with its "\n" (the last may lack it). Returns its length, 0:
+ * there is none any more; `line` is valid until the next call. -EMSGSIZE:
+ * longer than the limit; -EBUSY: another task reads; what rota_file_read
+ * says, but a FIFO or terminal is waited for (on a pool thread: -EAGAIN). On an
+ * error nothing is taken. Cancel: nothing is lost.
+ */
+ROTA_API ssize_t rota_file_reader_readline(rota_file_reader *r,
+                                           rota_str *line) ROTA_MUST;
+
+/* The most bytes of a line; 64 KiB to begin with. Suspends: no. */
+ROTA_API void rota_file_reader_set_limit(rota_file_reader *r, size_t limit);
+
+/* Frees it (NULL is nothing). No task may be in it. Suspends: no. */
+ROTA_API void rota_file_reader_free(rota_file_reader *r);
+
 #endif

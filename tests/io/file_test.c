@@ -1,40 +1,11 @@
 /* Files: limits, odd files, changes meanwhile; the loop is never blocked.
  * PITFALLS 25, 34. */
-#include "pair.h"
+#include "folder.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-
-static char folder[64];
-
-static const char *path_of(const char *name)
-{
-    static char path[2][128];
-    static int turn;
-    turn ^= 1;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
-
-static void remove_folder(void)
-{
-    static const char *const names[] = { "a", "b", "fifo", "sub" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        remove(path_of(names[i]));
-    rmdir(folder);
-}
-
-/* Runs `fn` with an empty folder. */
-static void run_in_folder(rota_fn *fn)
-{
-    snprintf(folder, sizeof folder, "/tmp/io-test-XXXXXX");
-    CHECK(mkdtemp(folder) != NULL);
-    atexit(remove_folder);
-    run_clean(fn);
-    remove_folder();
-}
 
 static int round_trip(void *arg)
 {
@@ -367,9 +338,7 @@ static int starve(void *arg)
 /* PITFALL 54 */
 TEST("files go on while the threads for other work are all blocked")
 {
-    snprintf(folder, sizeof folder, "/tmp/io-test-XXXXXX");
-    CHECK(mkdtemp(folder) != NULL);
-    atexit(remove_folder);
+    folder_make();
     rota_run_options o = { .threads = 2, .cpu_threads = 1 };
     CHECK_INT(rota_run(starve, NULL, &o), 0);
 }
