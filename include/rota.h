@@ -12,6 +12,7 @@
 #include "rota/cond.h"
 #include "rota/context.h"
 #include "rota/debug.h"
+#include "rota/dns.h"
 #include "rota/error.h"
 #include "rota/event.h"
 #include "rota/fd.h"

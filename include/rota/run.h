@@ -30,6 +30,12 @@ typedef struct rota_run_options {
     rota_dur shutdown_timeout;
     rota_dur thread_timeout;
 
+    /* Names (rota/dns.h). */
+    unsigned dns_threads;      /* most that look up names; 0: 32 */
+    unsigned dns_cache;        /* names that are remembered; 0: 256 */
+    rota_dur dns_ttl;          /* how long; 0: 30 s; negative: not at all */
+    rota_dur dns_negative_ttl; /* that there is none; 0: 5 s; the same */
+
     bool keep_sigint; /* SIGINT is not rota_run's business */
     enum rota_unhandled_policy unhandled;
 } rota_run_options;

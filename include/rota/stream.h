@@ -37,7 +37,7 @@ typedef struct rota_stream rota_stream;
  * answers wins (RFC 8305). 0; -EINVAL, -ENOENT (no such host),
  * -EAGAIN (the name server is silent), or what the first address failed by:
  * -ECONNREFUSED, -ENETUNREACH, ... Suspends: yes. Cancel: nothing stays open;
- * a name that is being looked up is waited for.
+ * the lookup of a name goes on for others (rota/dns.h).
  */
 ROTA_API int rota_open_connection(const char *host, int port,
                                   rota_stream **stream) ROTA_MUST;

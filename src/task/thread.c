@@ -31,7 +31,11 @@ enum {
     IDLE_SECONDS = 10, /* a thread without work leaves after */
     BLOCKING_MOST = 256,
     FILE_MOST = 64, /* what a disk can well do at once */
-    CPU_NICE = 5,   /* the loop's thread goes before those that compute */
+    DNS_MOST = 32,  /* name servers think in parallel, but are not ours */
+    /* The resolver's modules have grown used to much, and yet each is to be a
+     * small part of a process' address space. */
+    DNS_STACK = 1024 * 1024,
+    CPU_NICE = 5, /* the loop's thread goes before those that compute */
 };
 
 static const rota_time ns_per_s = 1000000000;
@@ -77,6 +81,7 @@ struct pool {
     const char *name;
     unsigned most;
     int nice;
+    size_t stack_size;   /* of its threads; 0: the system's default */
     struct list waiting; /* clauses of tasks that wait for room (loop only) */
 
     pthread_mutex_t lock; /* guards what follows */
@@ -275,6 +280,18 @@ static void reap(struct pool *p)
     }
 }
 
+static int create_thread(struct worker *w)
+{
+    pthread_attr_t attr;
+    if (w->pool->stack_size == 0)
+        return pthread_create(&w->thread, NULL, worker_main, w);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, w->pool->stack_size);
+    int rc = pthread_create(&w->thread, &attr, worker_main, w);
+    pthread_attr_destroy(&attr);
+    return rc;
+}
+
 /* Starts one more thread, with all signals blocked: they are the loop's.
  * Locked. 0 or a negative errno. */
 static int add_thread(struct pool *p)
@@ -287,7 +304,7 @@ static int add_thread(struct pool *p)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&w->thread, NULL, worker_main, w);
+    int rc = create_thread(w);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0) {
         free(w);
@@ -556,6 +573,14 @@ int thread_ask_task(rota_fn *fn, void *arg)
     return j->answer;
 }
 
+static struct pool *dns_pool(struct runtime *rt, unsigned most)
+{
+    struct pool *p = pool_new(rt, "dns", most ? most : DNS_MOST, 0);
+    if (p)
+        p->stack_size = DNS_STACK;
+    return p;
+}
+
 static struct pool *pool_make(struct runtime *rt, enum pool_kind kind)
 {
     const rota_run_options *o = &rt->options;
@@ -565,6 +590,7 @@ static struct pool *pool_make(struct runtime *rt, enum pool_kind kind)
                         o->cpu_threads ? o->cpu_threads : cores_usable(),
                         CPU_NICE);
     case POOL_FILE: return pool_new(rt, "file", FILE_MOST, 0);
+    case POOL_DNS: return dns_pool(rt, o->dns_threads);
     default:
         return pool_new(rt, "wk", o->threads ? o->threads : BLOCKING_MOST, 0);
     }
@@ -593,14 +619,15 @@ int rota_to_thread(rota_fn *fn, void *arg)
     return thread_run(POOL_BLOCKING, fn, arg);
 }
 
-int rota_to_thread_abandonable(rota_fn *fn, void *arg, rota_cb *destroy)
+int thread_run_abandonable(enum pool_kind kind, rota_fn *fn, void *arg,
+                           rota_cb *destroy)
 {
     bool left = false;
     int rc;
     if (thread_is_worker()) {
         rc = fn(arg);
     } else if (task_current()) {
-        struct pool *p = pool_of(POOL_BLOCKING);
+        struct pool *p = pool_of(kind);
         rc = p ? run_abandonable(p, fn, arg, destroy, &left) : -ENOMEM;
     } else {
         rc = misuse(-EPERM, "work sent to a thread from outside a task");
@@ -608,6 +635,11 @@ int rota_to_thread_abandonable(rota_fn *fn, void *arg, rota_cb *destroy)
     if (rc == -ECANCELED && !left)
         destroy(arg); /* one rule, whoever was first */
     return rc;
+}
+
+int rota_to_thread_abandonable(rota_fn *fn, void *arg, rota_cb *destroy)
+{
+    return thread_run_abandonable(POOL_BLOCKING, fn, arg, destroy);
 }
 
 int rota_to_cpu(rota_fn *fn, void *arg)

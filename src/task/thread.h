@@ -20,6 +20,7 @@ enum pool_kind {
     POOL_BLOCKING,
     POOL_CPU,
     POOL_FILE, /* the library's own calls on files */
+    POOL_DNS,  /* names */
     POOL_KINDS,
 };
 
@@ -39,6 +40,10 @@ int thread_ask_task(rota_fn *fn, void *arg) ROTA_INTERNAL(thread_ask_task);
 /* rota_to_thread, on the runtime's threads of that class. */
 int thread_run(enum pool_kind kind, rota_fn *fn, void *arg)
     ROTA_INTERNAL(thread_run);
+
+/* rota_to_thread_abandonable, the same. */
+int thread_run_abandonable(enum pool_kind kind, rota_fn *fn, void *arg,
+                           rota_cb *destroy);
 
 /* A pool of at most `most` threads; NULL: no memory. `nice` is added to the
  * threads' niceness. */
