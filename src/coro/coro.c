@@ -13,6 +13,9 @@
 
 enum { STACK_ALIGN = 16 };
 
+_Static_assert(offsetof(struct coro_thread, back) == 0,
+               "switch_*.S find it there");
+
 /* switch_*.S */
 void *coro_frame(void *top, void (*entry)(void *), void *arg);
 

@@ -17,6 +17,12 @@
 #include "coro/sanitize.h"
 #include "coro/stack.h"
 #include "rota/export.h"
+
+struct coro_thread;
+
+/* Ends a switch on the resumed side, and gives its result. */
+typedef int coro_over(struct coro_thread *t);
+
 #if defined(__x86_64__)
 #include "coro/switch_x86_64.h"
 #elif defined(__aarch64__)
@@ -34,6 +40,7 @@ struct coro {
     void *sp;            /* saved stack pointer while it does not run */
     struct stack *stack; /* NULL: the thread's own stack */
     struct coro_exceptions exceptions; /* while it does not run */
+    int saved_errno; /* while it does not run, by coro_switch_last */
 
     /* For whoever debugs: read by the overflow report. Not owned. */
     const char *name; /* may be NULL */
@@ -57,6 +64,8 @@ struct coro_action {
  * it. The loop embeds it and finds itself from it.
  */
 struct coro_thread {
+    void *back;               /* where whoever left last will return to, if by
+                                 coro_switch_last: see coro_swap_last */
     struct coro *current;     /* what runs now */
     struct coro *from;        /* what the last switch left; for ASan */
     struct coro_action after; /* what it handed over; fn NULL: nothing */
@@ -142,6 +151,31 @@ SANITIZE_INLINE void coro_switch(struct coro_thread *t, struct coro *to,
     if (__builtin_expect(t->exceptions != NULL, 0))
         *t->exceptions = t->current->exceptions;
     *t->errno_at = my_errno;
+}
+
+/* The second half of coro_switch_last: first thing in a coro_over. */
+SANITIZE_INLINE void coro_resume(struct coro_thread *t)
+{
+    coro_arrive(t);
+    if (__builtin_expect(t->exceptions != NULL, 0))
+        *t->exceptions = t->current->exceptions;
+    *t->errno_at = t->current->saved_errno;
+}
+
+/*
+ * coro_switch for a function whose last step it is: nothing is left of it
+ * meanwhile but the way back to its caller. What over(t) returns then, is
+ * what the function returns.
+ */
+SANITIZE_INLINE int coro_switch_last(struct coro_thread *t, struct coro *to,
+                                     coro_over *over)
+{
+    struct coro *from = t->current;
+    from->saved_errno = *t->errno_at;
+    if (__builtin_expect(t->exceptions != NULL, 0))
+        from->exceptions = *t->exceptions;
+    coro_depart(t, to, false);
+    return coro_swap_last(&from->sp, to->sp, t, over);
 }
 
 /* Leaves the running coroutine for good. `after` (may be NULL) may free its

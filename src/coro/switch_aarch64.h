@@ -64,4 +64,12 @@ static inline __attribute__((always_inline)) void *coro_swap(void **save,
 
 #undef SWITCH_SVE
 
+/* The same for the last step of a function, which then returns what `over`
+ * does. */
+static inline __attribute__((always_inline)) int
+coro_swap_last(void **save, void *load, struct coro_thread *t, coro_over *over)
+{
+    return over(coro_swap(save, load, t));
+}
+
 #endif
