@@ -185,6 +185,13 @@ SANITIZE_INLINE void loop_pause(struct loop *l)
     coro_switch(&l->thread, loop_next(l), NULL);
 }
 
+/* The same as the last step of a function: see coro_switch_last. */
+SANITIZE_INLINE int loop_pause_last(struct loop *l, coro_over *over)
+{
+    l->budget = LOOP_BUDGET;
+    return coro_switch_last(&l->thread, loop_next(l), over);
+}
+
 /* Where a yield leads that is more than to change places with the first of
  * the queue; NULL: nobody else wants to run, and it is none at all. */
 struct coro *loop_yield_to(struct loop *l, struct loop_coro *me)

@@ -105,11 +105,6 @@ BOTH_WAYS struct clause *first(struct list *queue, bool shared)
     return NULL;
 }
 
-static inline struct chan_wait *wait_of(const struct clause *c)
-{
-    return c->record;
-}
-
 BOTH_WAYS int put(struct rota_chan *c, const void *elem, struct clause **peer,
                   bool shared)
 {
@@ -117,7 +112,7 @@ BOTH_WAYS int put(struct rota_chan *c, const void *elem, struct clause **peer,
         return -EPIPE;
     struct clause *receiver = first(&c->receivers, shared);
     if (receiver) {
-        ring_copy(&c->ring, wait_of(receiver)->elem, elem);
+        ring_copy(&c->ring, receiver->record, elem);
         *peer = receiver;
         return 0;
     }
@@ -139,9 +134,9 @@ BOTH_WAYS int get(struct rota_chan *c, void *elem, struct clause **peer,
     struct clause *sender = first(&c->senders, shared);
     if (sender) {
         if (any)
-            ring_push(r, wait_of(sender)->elem);
+            ring_push(r, sender->record);
         else
-            ring_copy(r, elem, wait_of(sender)->elem);
+            ring_copy(r, elem, sender->record);
         *peer = sender;
         return 0;
     }
@@ -173,27 +168,16 @@ static bool withdraw(struct clause *clause)
 const struct wait_kind chan_send_wait = { "send", withdraw, NULL };
 const struct wait_kind chan_recv_wait = { "receive", withdraw, NULL };
 
-/* Waits in one thread's queue. */
-static inline int park(struct rota_task *me, struct list *queue,
-                       const struct wait_kind *kind, struct rota_chan *c,
-                       struct chan_wait *w)
-{
-    struct clause clause;
-    clause_init(&clause, kind, c);
-    clause.record = w;
-    list_push(queue, &clause.link);
-    return wait_park(me, &clause, 1);
-}
-
 /* Waits in a shared queue; the lock is let go. */
 static int park_shared(struct rota_task *me, struct list *queue,
                        const struct wait_kind *kind, struct rota_chan *c,
-                       struct chan_wait *w)
+                       void *elem, const void *end)
 {
     struct clause clause;
     struct claim claim;
     clause_init(&clause, kind, c);
-    clause.record = w;
+    clause.record = elem;
+    clause.handle = end;
     wait_arm(me, &clause, 1, &claim);
     list_push(queue, &clause.link);
     chan_unlock(c);
@@ -201,77 +185,78 @@ static int park_shared(struct rota_task *me, struct list *queue,
 }
 
 static int send_shared(struct rota_chan *c, struct rota_task *me,
-                       struct chan_wait *w)
+                       const void *elem, const void *end)
 {
     struct clause *peer = NULL;
     chan_lock(c);
-    int rc = put(c, w->elem, &peer, true);
+    int rc = put(c, elem, &peer, true);
     if (rc == -EAGAIN)
-        return park_shared(me, &c->senders, &chan_send_wait, c, w);
+        return park_shared(me, &c->senders, &chan_send_wait, c, (void *)elem,
+                           end);
     chan_unlock(c);
     chan_wake(c, peer);
     return wait_done(me, rc);
 }
 
-static int recv_shared(struct rota_chan *c, struct rota_task *me,
-                       struct chan_wait *w)
+static int recv_shared(struct rota_chan *c, struct rota_task *me, void *elem,
+                       const void *end)
 {
     struct clause *peer = NULL;
     chan_lock(c);
-    int rc = get(c, w->elem, &peer, true);
+    int rc = get(c, elem, &peer, true);
     if (rc == -EAGAIN)
-        return park_shared(me, &c->receivers, &chan_recv_wait, c, w);
+        return park_shared(me, &c->receivers, &chan_recv_wait, c, elem, end);
     chan_unlock(c);
     chan_wake(c, peer);
     return wait_done(me, rc);
 }
 
-BOTH_WAYS int send_on(struct rota_chan *c, struct chan_wait *w)
+BOTH_WAYS int send_on(struct rota_chan *c, const void *elem, const void *end)
 {
     struct rota_task *me;
     int rc = wait_begin(&me);
     if (rc < 0)
         return rc;
     if (c->shared)
-        return send_shared(c, me, w);
+        return send_shared(c, me, elem, end);
     if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
         return rc;
     struct clause *peer = NULL;
-    rc = put(c, w->elem, &peer, false);
+    rc = put(c, elem, &peer, false);
     if (rc == -EAGAIN)
-        return park(me, &c->senders, &chan_send_wait, c, w);
+        return wait_in(me, &c->senders, &chan_send_wait, c, (void *)elem, end);
     if (peer)
         clause_fire(peer, 0);
     return wait_done(me, rc);
 }
 
-BOTH_WAYS int recv_on(struct rota_chan *c, struct chan_wait *w)
+BOTH_WAYS int recv_on(struct rota_chan *c, void *elem, const void *end)
 {
     struct rota_task *me;
     int rc = wait_begin(&me);
     if (rc < 0)
         return rc;
     if (c->shared)
-        return recv_shared(c, me, w);
+        return recv_shared(c, me, elem, end);
     if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
         return rc;
     struct clause *peer = NULL;
-    rc = get(c, w->elem, &peer, false);
+    rc = get(c, elem, &peer, false);
     if (rc == -EAGAIN)
-        return park(me, &c->receivers, &chan_recv_wait, c, w);
+        return wait_in(me, &c->receivers, &chan_recv_wait, c, elem, end);
     if (peer)
         clause_fire(peer, 0);
     return wait_done(me, rc);
 }
 
-int chan_send(struct rota_chan *c, struct chan_wait *w)
+int chan_send(struct rota_chan *c, const void *elem, const void *end)
 {
-    return send_on(c, w);
+    return send_on(c, elem, end);
 }
 
-int chan_recv(struct rota_chan *c, struct chan_wait *w)
+int chan_recv(struct rota_chan *c, void *elem, const void *end)
 {
-    return recv_on(c, w);
+    return recv_on(c, elem, end);
 }
 
 int chan_try_send(struct rota_chan *c, const void *elem)
@@ -302,14 +287,12 @@ int chan_try_recv(struct rota_chan *c, void *elem)
 
 int rota_chan_send(rota_chan *c, const void *elem)
 {
-    struct chan_wait w = { (void *)elem, NULL };
-    return c ? send_on(c, &w) : -EINVAL;
+    return c ? send_on(c, elem, NULL) : -EINVAL;
 }
 
 int rota_chan_recv(rota_chan *c, void *elem)
 {
-    struct chan_wait w = { elem, NULL };
-    return c ? recv_on(c, &w) : -EINVAL;
+    return c ? recv_on(c, elem, NULL) : -EINVAL;
 }
 
 int rota_chan_try_send(rota_chan *c, const void *elem)

@@ -23,7 +23,7 @@ struct rota_chan {
     bool shared;
     bool closed;
     size_t capacity;
-    struct list senders; /* clauses; their record is a chan_wait */
+    struct list senders; /* clauses; the record is an element's place */
     struct list receivers;
     struct ring ring; /* what was sent and not received */
 
@@ -32,12 +32,6 @@ struct rota_chan {
     rota_chan_drop *drop;
     atomic_size_t refs;   /* one thread's: counted without atomic steps */
     pthread_mutex_t lock; /* of a shared one: guards all above but refs */
-};
-
-/* What a send or a receive needs, also while it waits. */
-struct chan_wait {
-    void *elem;      /* from where, or to where */
-    const void *end; /* the rota_chan_tx or _rx; NULL: the channel itself */
 };
 
 struct rota_chan_tx {
@@ -91,8 +85,8 @@ static inline void chan_wake(struct rota_chan *c, struct clause *peer)
 }
 
 /* The calls, of the channel or one of its ends. */
-int chan_send(struct rota_chan *c, struct chan_wait *w);
-int chan_recv(struct rota_chan *c, struct chan_wait *w);
+int chan_send(struct rota_chan *c, const void *elem, const void *end);
+int chan_recv(struct rota_chan *c, void *elem, const void *end);
 int chan_try_send(struct rota_chan *c, const void *elem);
 int chan_try_recv(struct rota_chan *c, void *elem);
 

@@ -14,8 +14,7 @@ static void take(struct rota_chan *c, struct list *queue, const void *end,
 {
     list_each_safe (it, queue) {
         struct clause *clause = container_of(it, struct clause, link);
-        struct chan_wait *w = clause->record;
-        if (end && w->end != end)
+        if (end && clause->handle != end)
             continue;
         bool won = c->shared ? clause_take(clause) : clause_claim(clause);
         list_remove(it);
@@ -144,8 +143,7 @@ void rota_rx_close(rota_chan_rx *rx)
 
 int rota_tx_send(rota_chan_tx *tx, const void *elem)
 {
-    struct chan_wait w = { (void *)elem, tx };
-    return tx ? chan_send(tx->chan, &w) : -EINVAL;
+    return tx ? chan_send(tx->chan, elem, tx) : -EINVAL;
 }
 
 int rota_tx_try_send(rota_chan_tx *tx, const void *elem)
@@ -155,8 +153,7 @@ int rota_tx_try_send(rota_chan_tx *tx, const void *elem)
 
 int rota_rx_recv(rota_chan_rx *rx, void *elem)
 {
-    struct chan_wait w = { elem, rx };
-    return rx ? chan_recv(rx->chan, &w) : -EINVAL;
+    return rx ? chan_recv(rx->chan, elem, rx) : -EINVAL;
 }
 
 int rota_rx_try_recv(rota_chan_rx *rx, void *elem)

@@ -19,8 +19,6 @@ static int init_chan(struct pick *p, struct rota_task *me)
     rota_case *of = p->of;
     struct rota_chan *c = chan_of(of);
     p->lock = c->shared ? &c->lock : NULL;
-    p->chan =
-        (struct chan_wait){ of->elem, of->object == c ? NULL : of->object };
     return chan_here(c, task_loop(me)->thread.errno_at);
 }
 
@@ -104,13 +102,15 @@ int pick_wait(struct pick *p, struct loop *l)
     case ROTA_CASE_SEND:
     case ROTA_CASE_TX:
         clause_init(c, &chan_send_wait, chan_of(of));
-        c->record = &p->chan;
+        c->record = of->elem;
+        c->handle = of->object;
         list_push(&chan_of(of)->senders, &c->link);
         break;
     case ROTA_CASE_RECV:
     case ROTA_CASE_RX:
         clause_init(c, &chan_recv_wait, chan_of(of));
-        c->record = &p->chan;
+        c->record = of->elem;
+        c->handle = of->object;
         list_push(&chan_of(of)->receivers, &c->link);
         break;
     case ROTA_CASE_EVENT:

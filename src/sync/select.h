@@ -18,7 +18,6 @@ struct pick {
     pthread_mutex_t *lock; /* of what it is for; NULL: one thread's */
     int result;            /* of a descriptor: what was found before */
     union {
-        struct chan_wait chan;
         struct watch watch;
         struct {
             struct op op;

@@ -45,9 +45,9 @@ void task_sleep_shielded(struct rota_task *t, rota_time when)
 static int yield(struct coro_thread *thread, struct rota_task *t)
 {
     if (t->scope->visible)
-        return wait_refuse(t, &t);
+        return wait_refuse(t);
     loop_yield(container_of(thread, struct loop, thread), &t->co);
-    return t->scope->visible ? wait_refuse(t, &t) : 0;
+    return t->scope->visible ? wait_refuse(t) : 0;
 }
 
 static int sleep_on_loop(void *when)

@@ -60,6 +60,7 @@ struct clause {
     const struct wait_kind *kind;
     const void *object; /* what is waited for: reports show the address */
     void *record;       /* the kind's own, if it needs one: found from a row */
+    const void *handle; /* of several to the object: which; if it has such */
 };
 
 /* Who could end the wait; NULL: nobody in particular, or several. */
@@ -110,6 +111,7 @@ struct rota_task {
     unsigned winner;     /* index of the clause that fired */
     int wake_rc;         /* what the call returns */
     struct claim *claim; /* NULL: only its own thread can end the wait */
+    struct clause alone; /* of a wait in one queue (wait_in) */
     bool shielded;       /* cancellation does not end this wait */
     bool interrupted;    /* it did */
     bool gathered;       /* mark of rota_gather */
@@ -225,13 +227,12 @@ void task_free_spares(struct runtime *rt);
 void task_yield(struct rota_task *t) ROTA_INTERNAL(task_yield);
 
 /* What wait_begin returns when it does not return 0. `t` may be NULL. */
-int wait_refuse(struct rota_task *t, struct rota_task **task)
-    ROTA_INTERNAL(wait_refuse);
+int wait_refuse(struct rota_task *t) ROTA_INTERNAL(wait_refuse);
 
 /* wait_begin for who knows that `t` is the running task. */
 static inline int wait_begin_as(struct rota_task *t)
 {
-    return t->scope->visible ? wait_refuse(t, &t) : 0;
+    return t->scope->visible ? wait_refuse(t) : 0;
 }
 
 /* Begins a suspending call: the running task in *task and 0; or the error to
@@ -239,10 +240,9 @@ static inline int wait_begin_as(struct rota_task *t)
  * the delivery itself lets others run). */
 static inline int wait_begin(struct rota_task **task)
 {
-    struct rota_task *t = task_current();
+    struct rota_task *t = *task = task_current();
     if (!t || t->scope->visible)
-        return wait_refuse(t, task);
-    *task = t;
+        return wait_refuse(t);
     return 0;
 }
 
@@ -263,6 +263,16 @@ static inline int wait_done(struct rota_task *t, int rc)
  * (clause_init). */
 int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
     ROTA_INTERNAL(wait_park);
+
+/*
+ * The everyday wait, for one thing in one queue of its own loop's: puts the
+ * task's own clause at the end of `queue` and parks on it. Whatever ends the
+ * wait must reach the caller's memory through `record`, for nothing is left of
+ * the call that ends with this.
+ */
+int wait_in(struct rota_task *t, struct list *queue,
+            const struct wait_kind *kind, const void *object, void *record,
+            const void *handle);
 
 /* The same, not ended by cancellation. */
 int wait_park_shielded(struct rota_task *t, struct clause *clauses,

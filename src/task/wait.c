@@ -59,11 +59,10 @@ static int deliver(struct rota_task *t)
     return -ECANCELED;
 }
 
-int wait_refuse(struct rota_task *t, struct rota_task **task)
+int wait_refuse(struct rota_task *t)
 {
     if (!t)
         return misuse(-EPERM, "a suspending call outside of a task");
-    *task = t;
     return deliver(t);
 }
 
@@ -80,12 +79,18 @@ static inline void arm(struct loop *l, struct rota_task *t,
     t->since = l->now;
 }
 
-SANITIZE_INLINE int sleep_until_won(struct loop *l, struct rota_task *t)
+/* What the wait that is over returns. */
+static inline int outcome(struct rota_task *t)
 {
-    loop_pause(l);
     if (t->interrupted && t->wake_rc == -ECANCELED)
         note_delivery(t);
     return t->wake_rc;
+}
+
+static int won(struct coro_thread *thread)
+{
+    coro_resume(thread);
+    return outcome(container_of(thread->current, struct rota_task, co.coro));
 }
 
 int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
@@ -93,7 +98,7 @@ int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
     struct loop *l = loop_here();
     t->shielded = false;
     arm(l, t, clauses, count);
-    return sleep_until_won(l, t);
+    return loop_pause_last(l, won);
 }
 
 int wait_park_shielded(struct rota_task *t, struct clause *clauses,
@@ -102,7 +107,23 @@ int wait_park_shielded(struct rota_task *t, struct clause *clauses,
     struct loop *l = loop_here();
     t->shielded = true;
     arm(l, t, clauses, count);
-    return sleep_until_won(l, t);
+    return loop_pause_last(l, won);
+}
+
+int wait_in(struct rota_task *t, struct list *queue,
+            const struct wait_kind *kind, const void *object, void *record,
+            const void *handle)
+{
+    struct loop *l = loop_here();
+    struct clause *c = &t->alone;
+    list_push(queue, &c->link);
+    c->kind = kind;
+    c->object = object;
+    c->record = record;
+    c->handle = handle;
+    t->shielded = false;
+    arm(l, t, c, 1);
+    return loop_pause_last(l, won);
 }
 
 void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
@@ -120,7 +141,9 @@ void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
 int wait_sleep(struct rota_task *t)
 {
     bool over = !t->clauses && t->lingering == 0;
-    int rc = over ? t->wake_rc : sleep_until_won(loop_here(), t);
+    if (!over)
+        loop_pause(loop_here());
+    int rc = over ? t->wake_rc : outcome(t);
     if (t->claim) {
         t->runtime->claims--;
         t->claim = NULL;
