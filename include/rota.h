@@ -48,5 +48,6 @@
 #include "rota/udp.h"
 #include "rota/wait.h"
 #include "rota/wait_group.h"
+#include "rota/watch.h"
 
 #endif
