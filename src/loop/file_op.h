@@ -60,7 +60,7 @@ struct file_op {
 };
 
 /* Starts it. 0: done will be called, never from inside this call; -EOPNOTSUPP,
- * -EAGAIN: not here, or not now. */
+ * -EAGAIN: not here (no ring moves a file's position), or not now. */
 int file_op_submit(struct loop *l, struct file_op *op)
     ROTA_INTERNAL(file_op_submit);
 

@@ -51,8 +51,6 @@ static void prepare_transfer(struct io_uring_sqe *sqe, struct file_op *op)
     unsigned n = left < PART_MOST ? (unsigned)left : PART_MOST;
     char *data = op->data + op->moved;
     uint64_t offset = (uint64_t)op->offset + op->moved;
-    if (op->offset < 0)
-        offset = (uint64_t)-1;
     if (op->kind == FILE_READ)
         io_uring_prep_read(sqe, op->fd, data, n, offset);
     else
@@ -103,10 +101,23 @@ static bool start(struct uring *u, struct file_op *op)
     return true;
 }
 
+static bool moves(const struct file_op *op)
+{
+    return op->kind == FILE_READ || op->kind == FILE_WRITE;
+}
+
+/* A read or write that the kernel finishes in two goes, the second of which
+ * fails, does not move the file's position by the first (seen on Linux 6.18,
+ * with RLIMIT_FSIZE). So what depends on it is not done here. */
+static bool can(const struct uring *u, const struct file_op *op)
+{
+    return u->file_kinds & 1U << op->kind && !(moves(op) && op->offset < 0);
+}
+
 int uring_file_submit(void *state, struct file_op *op)
 {
     struct uring *u = state;
-    if (!(u->file_kinds & 1U << op->kind))
+    if (!can(u, op))
         return -EOPNOTSUPP;
     op->generation = ++u->file_generation;
     if (!start(u, op))
@@ -179,7 +190,7 @@ void uring_file_complete(struct uring *u, struct file_op *op, int rc)
         finish(u, op, 0);
     else if (rc == -EINTR)
         go_on(u, op);
-    else if (rc >= 0 && (op->kind == FILE_READ || op->kind == FILE_WRITE))
+    else if (rc >= 0 && moves(op))
         moved(u, op, rc);
     else
         finish(u, op, rc);

@@ -2,10 +2,12 @@
  * PITFALLS 25, 34. */
 #include "folder.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 static int round_trip(void *arg)
 {
@@ -343,59 +345,220 @@ TEST("files go on while the threads for other work are all blocked")
     CHECK_INT(rota_run(starve, NULL, &o), 0);
 }
 
-ROTA_ASYNC(open_one, (const char *, path))
-{
-    return rota_file_open(path, O_RDONLY, 0);
-}
-
-ROTA_ASYNC(read_one, (const char *, path))
-{
-    rota_arena a;
-    rota_str out;
-    rota_arena_init(&a, NULL, 0);
-    int rc = rota_read_file(path, &a, 1 << 20, &out);
-    if (rc == 0)
-        rc = (int)out.len;
-    rota_arena_fini(&a);
-    return rc;
-}
-
-ROTA_ASYNC(close_one, (int, fd))
-{
-    return rota_file_close(fd);
-}
-
-static int cancel_races(void *arg)
+static int at_position(void *arg)
 {
     (void)arg;
-    enum { ROUNDS = 2000 };
-    CHECK_INT(rota_write_file(path_of("a"), "12345", 5, 0600), 0);
-    int before = open_files(), ok = 0;
-    for (int i = 0; i < ROUNDS; i++) {
-        rota_task *t = i % 2 ? rota_create_task(open_one, path_of("a"))
-                             : rota_create_task(read_one, path_of("a"));
-        for (int k = 0; k < i % 7; k++)
-            CHECK_INT(rota_checkpoint(), 0);
-        rota_task_cancel(t, "test");
-        int rc = rota_await(t);
-        if (rc != -ROTA_ECHILD)
-            ok++;
-        if (i % 2 && rc >= 0) {
-            t = rota_create_task(close_one, rc);
-            rota_task_cancel(t, "test");
-            CHECK_INT(rota_await(t), 0);
-        } else if (rc >= 0) {
-            CHECK_INT(rc, 5);
-        } else {
-            CHECK_INT(rc, -ROTA_ECHILD);
-        }
-        CHECK_INT(open_files(), before);
-    }
-    CHECK(ok < ROUNDS);
+    char data[16] = "";
+    struct stat st;
+    int fd = rota_file_open(path_of("a"), O_RDWR | O_CREAT, 0600);
+    CHECK_INT(rota_file_write(fd, "01234", 5), 5);
+    CHECK_INT(rota_file_write(fd, "56789", 5), 5);
+    CHECK_INT(rota_file_read(fd, data, 4), 0);
+    CHECK_INT(lseek(fd, 2, SEEK_SET), 2);
+    CHECK_INT(rota_file_read(fd, data, 4), 4);
+    CHECK_STR(data, "2345");
+    CHECK_INT(rota_file_pread(fd, data, 2, 0), 2); /* it stands where it was */
+    CHECK_INT(rota_file_read(fd, data, sizeof data), 4);
+    CHECK(memcmp(data, "6789", 4) == 0);
+    CHECK_INT(rota_file_read(fd, data, sizeof data), 0);
+    CHECK_INT(rota_file_read(fd, data, 0), 0);
+    CHECK_INT(rota_file_write(fd, data, 0), 0);
+    CHECK_INT(rota_file_read(fd, data, (size_t)SSIZE_MAX + 1), -EINVAL);
+    CHECK_INT(rota_file_fdatasync(fd), 0);
+    CHECK_INT(rota_file_ftruncate(fd, 3), 0);
+    CHECK_INT(rota_file_stat(fd, &st), 0);
+    CHECK_INT(st.st_size, 3);
+    CHECK_INT(rota_file_ftruncate(fd, -1), -EINVAL);
+    CHECK_INT(rota_file_close(fd), 0);
+    CHECK_INT(rota_file_ftruncate(fd, 3), -EBADF);
+    CHECK_INT(rota_file_fdatasync(fd), -EBADF);
+    CHECK_INT(rota_file_read(fd, data, 1), -EBADF);
+    CHECK_INT(rota_file_write(fd, data, 1), -EBADF);
+    fd = rota_file_open(path_of("a"), O_WRONLY | O_APPEND, 0);
+    CHECK_INT(rota_file_write(fd, "xy", 2), 2);
+    CHECK_INT(rota_file_ftruncate(fd, 1), 0);
+    CHECK_INT(rota_file_write(fd, "z", 1), 1);
+    CHECK_INT(rota_file_read(fd, data, 1), -EBADF);
+    CHECK_INT(rota_file_close(fd), 0);
+    fd = rota_file_open(path_of("a"), O_RDONLY, 0);
+    CHECK_INT(rota_file_read(fd, data, sizeof data), 2);
+    CHECK(memcmp(data, "0z", 2) == 0);
+    CHECK_INT(rota_file_write(fd, "x", 1), -EBADF);
+    CHECK_INT(rota_file_close(fd), 0);
+    fd = rota_file_open(folder, O_RDONLY | O_DIRECTORY, 0);
+    CHECK_INT(rota_file_read(fd, data, 1), -EISDIR);
+    CHECK_INT(rota_file_pread(fd, data, 1, 0), -EISDIR);
+    CHECK_INT(rota_file_fsync(fd), 0);
+    CHECK_INT(rota_file_close(fd), 0);
     return 0;
 }
 
-TEST_LIMITED("2000 cancels that meet an open or a read leave nothing open", 120)
+/* PITFALL 34 */
+TEST("reading and writing where the file stands moves it on")
 {
-    run_in_folder(cancel_races);
+    run_in_folder(at_position);
+}
+
+enum { LARGE = 3 << 20 };
+
+static int large(void *arg)
+{
+    (void)arg;
+    char *data = malloc(LARGE), *back = malloc(LARGE);
+    CHECK(data && back);
+    for (int i = 0; i < LARGE; i++)
+        data[i] = (char)(i * 31 / 11);
+    int fd = rota_file_open(path_of("a"), O_RDWR | O_CREAT, 0600);
+    CHECK_INT(rota_file_write(fd, data, LARGE), LARGE);
+    CHECK_INT(rota_file_pread(fd, back, LARGE, 1), LARGE - 1);
+    CHECK(memcmp(back, data + 1, LARGE - 1) == 0);
+    CHECK_INT(lseek(fd, 0, SEEK_SET), 0);
+    CHECK_INT(rota_file_read(fd, back, LARGE), LARGE);
+    CHECK(memcmp(back, data, LARGE) == 0);
+    /* What memory does not hold. */
+    CHECK_INT(rota_file_fsync(fd), 0);
+    CHECK_INT(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    memset(back, 0, LARGE);
+    CHECK_INT(rota_file_pread(fd, back, 5000, 77), 5000);
+    CHECK(memcmp(back, data + 77, 5000) == 0);
+    CHECK_INT(rota_file_pread(fd, back, LARGE, 0), LARGE);
+    CHECK(memcmp(back, data, LARGE) == 0);
+    CHECK_INT(rota_file_close(fd), 0);
+    free(data);
+    free(back);
+    return 0;
+}
+
+TEST("large pieces arrive whole, from memory and from the disk")
+{
+    run_in_folder(large);
+}
+
+static int direct(void *arg)
+{
+    (void)arg;
+    enum { BLOCK = 4096 };
+    char *data = aligned_alloc(BLOCK, 2 * BLOCK);
+    CHECK(data != NULL);
+    memset(data, 'd', 2 * BLOCK);
+    int fd = rota_file_open(path_of("a"), O_RDWR | O_CREAT | O_DIRECT, 0600);
+    if (fd == -EINVAL)
+        test_skip("this file system knows no O_DIRECT");
+    CHECK_INT(rota_file_pwrite(fd, data, 2 * BLOCK, 0), 2 * BLOCK);
+    memset(data, 0, 2 * BLOCK);
+    CHECK_INT(rota_file_pread(fd, data, 2 * BLOCK, BLOCK), BLOCK);
+    CHECK(data[0] == 'd' && data[BLOCK - 1] == 'd');
+    CHECK_INT(rota_file_read(fd, data, BLOCK), BLOCK);
+    CHECK_INT(rota_file_pread(fd, data + 1, BLOCK, 0), -EINVAL);
+    CHECK_INT(rota_file_pwrite(fd, data, 100, 0), -EINVAL);
+    CHECK_INT(rota_file_close(fd), 0);
+    free(data);
+    return 0;
+}
+
+/* PITFALL 34 */
+TEST("O_DIRECT works, and asks for its alignment")
+{
+    test_needs_kernel();
+    run_in_folder(direct);
+}
+
+static int no_room(void *arg)
+{
+    (void)arg;
+    enum { LIMIT = 1000 };
+    char data[2 * LIMIT];
+    memset(data, 'x', sizeof data);
+    int fd = rota_file_open("/dev/full", O_RDWR, 0);
+    CHECK_INT(rota_file_write(fd, data, 10), -ENOSPC);
+    CHECK_INT(rota_file_pwrite(fd, data, 10, 0), -ENOSPC);
+    CHECK_INT(rota_file_close(fd), 0);
+    CHECK_INT(rota_write_file("/dev/full", "x", 1, 0600), -ENOSPC);
+    struct rlimit old, tight;
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &old), 0);
+    tight = old;
+    tight.rlim_cur = LIMIT;
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    fd = rota_file_open(path_of("a"), O_RDWR | O_CREAT, 0600);
+    CHECK_INT(rota_file_write(fd, data, sizeof data), LIMIT); /* what went */
+    CHECK_INT(rota_file_write(fd, data, sizeof data), -EFBIG);
+    CHECK_INT(rota_file_pwrite(fd, data, 1, LIMIT), -EFBIG);
+    CHECK_INT(rota_file_ftruncate(fd, LIMIT + 1), -EFBIG);
+    CHECK_INT(rota_file_close(fd), 0);
+    CHECK_INT(rota_write_file(path_of("b"), data, sizeof data, 0600), -EFBIG);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &old), 0);
+    return 0;
+}
+
+TEST("a full disk and a limit of size are errors, not the end")
+{
+    test_needs_kernel();
+    run_in_folder(no_room);
+}
+
+static int pipes(void *arg)
+{
+    (void)arg;
+    enum { SIZE = 1 << 20 };
+    int fds[2]; /* they block */
+    char *data = malloc(SIZE);
+    CHECK(data != NULL);
+    memset(data, 'p', SIZE);
+    CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
+    CHECK_INT(rota_file_read(fds[0], data, 10), -EAGAIN);
+    CHECK_INT(rota_file_write(fds[1], data, 10), 10);
+    CHECK_INT(rota_file_read(fds[0], data, 100), 10);
+    CHECK_INT(rota_file_pread(fds[0], data, 1, 0), -ESPIPE);
+    CHECK_INT(rota_file_pwrite(fds[1], data, 1, 0), -ESPIPE);
+    ssize_t n = rota_file_write(fds[1], data, SIZE);
+    CHECK(n > 0 && n < SIZE); /* it is full */
+    CHECK_INT(rota_file_write(fds[1], data, SIZE), -EAGAIN);
+    CHECK_INT(rota_file_read(fds[0], data, SIZE), n);
+    CHECK_INT(rota_file_close(fds[1]), 0);
+    CHECK_INT(rota_file_read(fds[0], data, SIZE), 0);
+    CHECK_INT(rota_file_close(fds[0]), 0);
+    CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
+    CHECK_INT(rota_file_close(fds[0]), 0);
+    CHECK_INT(rota_file_write(fds[1], data, 1), -EPIPE);
+    CHECK_INT(rota_file_close(fds[1]), 0);
+    free(data);
+    return 0;
+}
+
+TEST("a pipe that would block says -EAGAIN, and blocks no thread")
+{
+    run_in_folder(pipes);
+}
+
+static void nothing(int number)
+{
+    (void)number;
+}
+
+static int interrupted(void *arg)
+{
+    (void)arg;
+    enum { ROUNDS = 200, SIZE = 100000 };
+    static char data[SIZE], back[SIZE];
+    memset(data, 'i', SIZE);
+    for (int i = 0; i < ROUNDS; i++) {
+        int fd = rota_file_open(path_of("a"), O_RDWR | O_CREAT, 0600);
+        CHECK(fd >= 0);
+        CHECK_INT(rota_file_write(fd, data, SIZE), SIZE);
+        CHECK_INT(rota_file_pread(fd, back, SIZE, 0), SIZE);
+        CHECK_INT(rota_file_ftruncate(fd, 0), 0);
+        CHECK_INT(rota_file_close(fd), 0);
+    }
+    return 0;
+}
+
+/* PITFALL 26 */
+TEST_LIMITED("a storm of signals does not show in calls on files", 60)
+{
+    struct sigaction sa = { .sa_handler = nothing };
+    struct itimerval every_ms = { { 0, 1000 }, { 0, 1000 } }, never = { 0 };
+    CHECK_INT(sigaction(SIGALRM, &sa, NULL), 0);
+    CHECK_INT(setitimer(ITIMER_REAL, &every_ms, NULL), 0);
+    run_in_folder(interrupted);
+    CHECK_INT(setitimer(ITIMER_REAL, &never, NULL), 0);
 }
