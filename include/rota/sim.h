@@ -22,14 +22,16 @@
 
 /* How the simulated network behaves. All zeros: it is swift and faultless. */
 typedef struct rota_sim_net {
-    rota_dur latency;       /* of whatever is sent, one way */
-    rota_dur jitter;        /* up to so much more, drawn for each piece */
-    size_t buffer;          /* bytes sent and not read, after which a writer
+    rota_dur latency;          /* of whatever is sent, one way */
+    rota_dur jitter;           /* up to so much more, drawn for each piece */
+    size_t buffer;             /* bytes sent and not read, after which a writer
                                waits; 0: 64 KiB */
-    bool short_io;          /* reads and writes are cut into pieces */
-    unsigned refuse_one_in; /* connects: -ECONNREFUSED; 0: none */
-    unsigned reset_one_in;  /* sends: both ends get -ECONNRESET; 0: none */
-    unsigned descriptors;   /* at once; more are -EMFILE; 0: no limit */
+    bool short_io;             /* reads and writes are cut into pieces */
+    unsigned refuse_one_in;    /* connects: -ECONNREFUSED; 0: none */
+    unsigned reset_one_in;     /* sends: both ends get -ECONNRESET; 0: none */
+    unsigned lose_one_in;      /* datagrams: it never arrives; 0: none */
+    unsigned duplicate_one_in; /* datagrams: it arrives twice; 0: none */
+    unsigned descriptors;      /* at once; more are -EMFILE; 0: no limit */
 } rota_sim_net;
 
 typedef struct rota_sim_options {

@@ -46,7 +46,8 @@ struct sim {
     struct sim_socket **table; /* by descriptor */
     size_t size;               /* of the table */
     uint16_t next_port;
-    struct list cuts; /* hosts that nothing reaches */
+    struct list letters; /* datagrams on their way */
+    struct list cuts;    /* hosts that nothing reaches */
     bool cut_all;
     char *scratch; /* of OP_STREAM */
 };

@@ -7,6 +7,7 @@
  *
  *     sim_socket.c   descriptors, addresses, listening: what never waits
  *     sim_wire.c     connecting, sending, arriving, cutting, resetting
+ *     sim_datagram.c datagrams, which need no connection and may get lost
  *     sim_op.c       the loop's operations, served from what has arrived
  */
 #ifndef LOOP_SIM_NET_H
@@ -43,6 +44,7 @@ struct sim_socket {
     bool closed;   /* by its owner */
     bool abortive; /* SO_LINGER of 0: closing resets */
     bool shared;   /* SO_REUSEPORT */
+    bool bound;    /* its name was asked for, or given */
 
     struct op *in, *out; /* armed */
     struct list touched; /* in the world's list of those to be served */
@@ -72,6 +74,14 @@ struct sim_socket {
     size_t flying;        /* bytes on it */
     struct timer arrival; /* of the first piece */
     bool held;            /* that is due, but the hosts are cut off */
+
+    /* Datagrams. Connected is one that has a `remote`; it has no peer. */
+    bool datagram;
+    bool tells_local; /* IP_PKTINFO, IPV6_RECVPKTINFO */
+    bool broadcast;   /* SO_BROADCAST */
+    struct list letters;
+    size_t unread; /* their bytes */
+    struct list groups;
 };
 
 void sim_net_init(struct sim *s);
@@ -87,6 +97,24 @@ void sim_socket_free(struct sim_socket *k);
 
 /* Who listens at an address, NULL: nobody. With SO_REUSEPORT any of them. */
 struct sim_socket *sim_listener_at(struct sim *s, const union sim_address *a);
+
+/* Would a socket bound to `a` get what is sent to `b`? */
+bool sim_covers(const union sim_address *a, const union sim_address *b);
+bool sim_is_any(const union sim_address *a);
+socklen_t sim_length(const union sim_address *a);
+
+/* Does another socket hold the name of this one? */
+bool sim_in_use(const struct sim_socket *k);
+
+/* This machine, where nothing was said. */
+union sim_address sim_loopback(sa_family_t family);
+
+/* The moment at which what is sent now arrives. */
+rota_time sim_later(struct sim *s);
+
+/* Is one of the hosts cut off from the other? */
+bool sim_cut_off(struct sim *s, const union sim_address *a,
+                 const union sim_address *b);
 
 /* The same host, or the same path. */
 bool sim_same_host(const union sim_address *a, const union sim_address *b);
@@ -116,6 +144,17 @@ void sim_finish(struct sim_socket *k);
 
 /* The connection ends at once here, and over there when that has arrived. */
 void sim_reset(struct sim_socket *k);
+
+/* Datagrams. Connecting gives the peer's address, and is done at once; what is
+ * sent and received is laid out as for sendmsg(2) and recvmsg(2): bytes,
+ * -EAGAIN, or an error. */
+int sim_datagram_connect(struct sim_socket *k, const union sim_address *to);
+int sim_datagram_send(struct sim_socket *k, struct msghdr *m);
+int sim_datagram_receive(struct sim_socket *k, struct msghdr *m);
+int sim_datagram_set(struct sim_socket *k, int level, int option,
+                     const void *value, socklen_t size);
+void sim_datagram_fini(struct sim_socket *k);
+void sim_letters_fini(struct sim *s);
 
 /* The owner closes it. */
 void sim_hang_up(struct sim_socket *k);

@@ -131,6 +131,10 @@ static int try_connect(struct sim_socket *k, struct op *op)
 {
     union sim_address to;
     int rc = 0;
+    if (k->datagram)
+        return sim_take_address(&to, op->data, op->size)
+                   ? sim_datagram_connect(k, &to)
+                   : -EINVAL;
     if (k->state == SIM_NEW)
         rc = sim_take_address(&to, op->data, op->size) ? sim_connect(k, &to)
                                                        : -EINVAL;
@@ -155,6 +159,9 @@ static short events_of(const struct sim_socket *k)
     short events = 0;
     if (k->state == SIM_LISTENING)
         return !list_empty(&k->backlog) || k->deaf ? POLLIN : 0;
+    if (k->datagram)
+        return (short)((list_empty(&k->letters) ? 0 : POLLIN) |
+                       (k->error ? POLLIN | POLLERR : 0) | POLLOUT);
     if (k->state == SIM_NEW)
         return POLLOUT | POLLHUP; /* so the kernel says */
     if (k->state == SIM_CONNECTING)
@@ -190,8 +197,63 @@ static int try_stream(struct sim_socket *k, struct op *op)
     return try_receive(k, op->data, op->size);
 }
 
+/* As many as there are; sometimes fewer are seen. */
+static int receive_batch(struct sim_socket *k, struct mmsghdr *m, size_t count)
+{
+    size_t n = 0;
+    for (int rc = 0; n < count; n++) {
+        if (n > 0 && k->sim->net.short_io && sim_whim(k->sim))
+            break;
+        /* An error behind datagrams is for the next call. */
+        if (n > 0 && list_empty(&k->letters))
+            break;
+        rc = sim_datagram_receive(k, &m[n].msg_hdr);
+        if (rc < 0)
+            return rc;
+        m[n].msg_len = (unsigned)rc;
+    }
+    return (int)n;
+}
+
+static int send_batch(struct sim_socket *k, struct op *op)
+{
+    struct mmsghdr *m = op->data;
+    for (; op->sent < op->size; op->sent++) {
+        int rc = sim_datagram_send(k, &m[op->sent].msg_hdr);
+        if (rc < 0)
+            return rc;
+        m[op->sent].msg_len = (unsigned)rc;
+    }
+    return (int)op->size;
+}
+
+static int on_datagrams(struct sim_socket *k, struct op *op)
+{
+    struct iovec one = { op->data, op->size };
+    bool many = op->kind == OP_READV || op->kind == OP_WRITEV;
+    struct msghdr plain = { .msg_iov = many ? op->data : &one,
+                            .msg_iovlen = many ? op->size : 1 };
+    switch (op->kind) {
+    case OP_RECVMSG: return sim_datagram_receive(k, op->data);
+    case OP_RECVMMSG: return receive_batch(k, op->data, op->size);
+    case OP_SENDMSG: return sim_datagram_send(k, op->data);
+    case OP_SENDMMSG: return send_batch(k, op);
+    case OP_RECV:
+    case OP_READ:
+    case OP_READV: return sim_datagram_receive(k, &plain);
+    case OP_SEND:
+    case OP_WRITE:
+    case OP_WRITEV: return sim_datagram_send(k, &plain);
+    default: return -EOPNOTSUPP;
+    }
+}
+
 static int try(struct sim_socket *k, struct op *op)
 {
+    if (k->datagram && op->kind != OP_CONNECT && op->kind != OP_POLL) {
+        int rc = on_datagrams(k, op);
+        return rc == -EAGAIN ? WAIT : rc;
+    }
     switch (op->kind) {
     case OP_ACCEPT: return try_accept(k);
     case OP_STREAM: return try_stream(k, op);
@@ -380,7 +442,7 @@ int sim_reset_fd(struct sim *s, int fd)
     struct sim_socket *k = sim_socket(s, fd);
     if (!k)
         return -EBADF;
-    if (k->state != SIM_CONNECTED || k->dead)
+    if (k->state != SIM_CONNECTED || k->dead || k->datagram)
         return -ENOTCONN;
     sim_reset(k);
     return 0;

@@ -21,6 +21,7 @@ void sim_net_init(struct sim *s)
 {
     list_init(&s->sockets);
     list_init(&s->touched);
+    list_init(&s->letters);
     list_init(&s->cuts);
     s->next_port = PORT_FIRST;
 }
@@ -43,6 +44,8 @@ struct sim_socket *sim_socket_new(struct sim *s)
     list_init(&k->backlog);
     list_init(&k->waiting);
     list_init(&k->wire);
+    list_init(&k->letters);
+    list_init(&k->groups);
     return k;
 }
 
@@ -57,6 +60,7 @@ void sim_socket_free(struct sim_socket *k)
     list_remove(&k->touched);
     list_remove(&k->waiting);
     buf_fini(&k->arrived);
+    sim_datagram_fini(k);
     struct list *piece;
     while ((piece = list_pop(&k->wire)))
         free(piece); /* it begins with its link */
@@ -70,6 +74,7 @@ void sim_net_fini(struct sim *s)
         sim_socket_free(container_of(s->sockets.next, struct sim_socket, link));
     while ((link = list_pop(&s->cuts)))
         free(link); /* as the pieces */
+    sim_letters_fini(s);
     timers_fini(&s->events);
     free(s->table);
     free(s->scratch);
@@ -121,13 +126,15 @@ static int call_open(struct loop *l, int family)
 
 static int call_open_datagram(struct loop *l, int family)
 {
-    (void)l, (void)family;
-    return -EOPNOTSUPP;
+    int fd = family == AF_UNIX ? -EAFNOSUPPORT : call_open(l, family);
+    if (fd >= 0)
+        sim_socket(sim_of(l), fd)->datagram = true;
+    return fd;
 }
 
 /* ------------------------------------------------------------- addresses */
 
-static bool is_any(const union sim_address *a)
+bool sim_is_any(const union sim_address *a)
 {
     if (a->any.sa_family == AF_INET)
         return a->v4.sin_addr.s_addr == INADDR_ANY;
@@ -160,27 +167,32 @@ bool sim_same_host(const union sim_address *a, const union sim_address *b)
     }
 }
 
-/* Would a socket bound to `a` get what is sent to `b`? All of IPv6 is all of
- * IPv4 too. */
-static bool covers(const union sim_address *a, const union sim_address *b)
+/* All of IPv6 is all of IPv4 too. */
+bool sim_covers(const union sim_address *a, const union sim_address *b)
 {
     if (a->any.sa_family == AF_UNIX || b->any.sa_family == AF_UNIX)
         return sim_same_host(a, b);
     bool family = a->any.sa_family == b->any.sa_family ||
-                  (a->any.sa_family == AF_INET6 && is_any(a));
+                  (a->any.sa_family == AF_INET6 && sim_is_any(a));
     return family && port_of(a) == port_of(b) &&
-           (is_any(a) || sim_same_host(a, b));
+           (sim_is_any(a) || sim_same_host(a, b));
+}
+
+/* Has it the name for itself? */
+static bool holds(const struct sim_socket *k)
+{
+    return !k->closed && (k->datagram ? k->bound : k->state == SIM_LISTENING);
 }
 
 static bool collide(const struct sim_socket *k, const struct sim_socket *other)
 {
-    return other->state == SIM_LISTENING && !other->closed && other != k &&
+    return holds(other) && other != k && other->datagram == k->datagram &&
            !(k->shared && other->shared) &&
-           (covers(&k->local, &other->local) ||
-            covers(&other->local, &k->local));
+           (sim_covers(&k->local, &other->local) ||
+            sim_covers(&other->local, &k->local));
 }
 
-static bool in_use(const struct sim_socket *k)
+bool sim_in_use(const struct sim_socket *k)
 {
     list_each (it, &k->sim->sockets)
         if (collide(k, container_of(it, struct sim_socket, link)))
@@ -198,7 +210,7 @@ void sim_name(struct sim_socket *k, const union sim_address *host)
         set_port(&k->local, s->next_port);
         s->next_port =
             s->next_port == PORT_LAST ? PORT_FIRST : s->next_port + 1;
-    } while (in_use(k));
+    } while (sim_in_use(k));
 }
 
 struct sim_socket *sim_listener_at(struct sim *s, const union sim_address *a)
@@ -208,7 +220,7 @@ struct sim_socket *sim_listener_at(struct sim *s, const union sim_address *a)
     list_each (it, &s->sockets) {
         struct sim_socket *k = container_of(it, struct sim_socket, link);
         if (k->state == SIM_LISTENING && !k->closed && !k->deaf &&
-            covers(&k->local, a) && loop_random(s->loop, ++candidates) == 0)
+            sim_covers(&k->local, a) && loop_random(s->loop, ++candidates) == 0)
             found = k;
     }
     return found;
@@ -227,7 +239,7 @@ bool sim_take_address(union sim_address *out, const void *addr, size_t len)
     }
 }
 
-static socklen_t length_of(const union sim_address *a)
+socklen_t sim_length(const union sim_address *a)
 {
     switch (a->any.sa_family) {
     case AF_INET: return sizeof a->v4;
@@ -243,7 +255,7 @@ static socklen_t length_of(const union sim_address *a)
 static void give_address(const union sim_address *a, struct sockaddr *addr,
                          socklen_t *len)
 {
-    socklen_t whole = length_of(a);
+    socklen_t whole = sim_length(a);
     memcpy(addr, a, *len < whole ? *len : whole);
     *len = whole;
 }
@@ -269,6 +281,9 @@ static int call_bind(struct loop *l, int fd, const struct sockaddr *addr,
     k->local = a;
     if (a.any.sa_family != AF_UNIX && port_of(&a) == 0)
         sim_name(k, &a);
+    else if (k->datagram && sim_in_use(k))
+        return -EADDRINUSE;
+    k->bound = true;
     return 0;
 }
 
@@ -277,9 +292,11 @@ static int call_listen(struct loop *l, int fd, int backlog)
     struct sim_socket *k = sim_socket(sim_of(l), fd);
     if (!k)
         return no_socket(fd);
+    if (k->datagram)
+        return -EOPNOTSUPP;
     if (k->state != SIM_NEW)
         return -EINVAL;
-    if (in_use(k))
+    if (sim_in_use(k))
         return -EADDRINUSE;
     k->state = SIM_LISTENING;
     k->most = backlog > BACKLOG_LEAST ? backlog : BACKLOG_LEAST;
@@ -350,6 +367,8 @@ static int call_set(struct loop *l, int fd, int level, int option,
     int on;
     if (!k)
         return no_socket(fd);
+    if (k->datagram)
+        return sim_datagram_set(k, level, option, value, size);
     if (level != SOL_SOCKET)
         return 0; /* of what the network here knows nothing */
     if (option == SO_LINGER && size >= sizeof linger) {

@@ -48,7 +48,7 @@ bool sim_whim(struct sim *s)
     return s->seed != 0 && loop_random(s->loop, 2) == 0;
 }
 
-static rota_time later(struct sim *s)
+rota_time sim_later(struct sim *s)
 {
     rota_dur jitter = s->net.jitter;
     rota_time when = rota_time_add(s->now, s->net.latency);
@@ -70,10 +70,15 @@ static struct cut *find_cut(struct sim *s, const union sim_address *host)
     return NULL;
 }
 
+bool sim_cut_off(struct sim *s, const union sim_address *a,
+                 const union sim_address *b)
+{
+    return s->cut_all || find_cut(s, a) || find_cut(s, b);
+}
+
 static bool is_cut(const struct sim_socket *k)
 {
-    return k->sim->cut_all || find_cut(k->sim, &k->local) ||
-           find_cut(k->sim, &k->remote);
+    return sim_cut_off(k->sim, &k->local, &k->remote);
 }
 
 int sim_cut(struct sim *s, const union sim_address *host)
@@ -100,7 +105,7 @@ static void release(struct sim_socket *k)
     if (!k->held || is_cut(k))
         return;
     k->held = false;
-    arm(k, &k->arrival, later(k->sim));
+    arm(k, &k->arrival, sim_later(k->sim));
 }
 
 void sim_heal(struct sim *s, const union sim_address *host)
@@ -160,7 +165,7 @@ static void put(struct sim_socket *to, struct piece *p)
 {
     struct list *last = to->wire.prev;
     bool first = list_empty(&to->wire);
-    p->when = later(to->sim);
+    p->when = sim_later(to->sim);
     if (!first && container_of(last, struct piece, link)->when > p->when)
         p->when = container_of(last, struct piece, link)->when;
     list_push(&to->wire, &p->link);
@@ -271,7 +276,7 @@ static void arrival_due(struct timer *t)
 static void refuse(struct sim_socket *k, int refusal)
 {
     k->refusal = refusal;
-    arm(k, &k->attempt, later(k->sim));
+    arm(k, &k->attempt, sim_later(k->sim));
 }
 
 /* The attempt was lost. */
@@ -328,8 +333,8 @@ static void attempt_due(struct timer *t)
         try_again(k);
 }
 
-/* This machine, where nothing was said: as Linux takes it. */
-static union sim_address loopback(sa_family_t family)
+/* As Linux takes it. */
+union sim_address sim_loopback(sa_family_t family)
 {
     union sim_address a = { .any.sa_family = family };
     if (family == AF_INET)
@@ -345,7 +350,7 @@ int sim_connect(struct sim_socket *k, const union sim_address *to)
         return k->state == SIM_CONNECTING ? -EALREADY : -EISCONN;
     if (to->any.sa_family != k->local.any.sa_family)
         return -EAFNOSUPPORT;
-    union sim_address here = loopback(to->any.sa_family);
+    union sim_address here = sim_loopback(to->any.sa_family);
     k->remote = *to;
     if (to->any.sa_family == AF_INET && to->v4.sin_addr.s_addr == INADDR_ANY)
         k->remote.v4.sin_addr = here.v4.sin_addr;
@@ -358,7 +363,7 @@ int sim_connect(struct sim_socket *k, const union sim_address *to)
     k->arrival.fire = arrival_due;
     k->tries = 0;
     k->refusal = 0;
-    arm(k, &k->attempt, later(k->sim));
+    arm(k, &k->attempt, sim_later(k->sim));
     return 0;
 }
 
