@@ -22,13 +22,28 @@ static int refuse(char text[TLS_TEXT], const char *why)
 }
 
 /* A key that is locked by a password: nobody is asked for it. */
-static int no_password(char *password, int size, int writing, void *arg)
+static int note_locked(char *password, int size, int writing, void *locked)
 {
     (void)password;
     (void)size;
     (void)writing;
-    (void)arg;
+    *(bool *)locked = true;
     return -1;
+}
+
+static int load_key(SSL_CTX *ssl, const char *path, char *text)
+{
+    bool locked = false;
+    SSL_CTX_set_default_passwd_cb(ssl, note_locked);
+    SSL_CTX_set_default_passwd_cb_userdata(ssl, &locked);
+    int rc = 0;
+    if (SSL_CTX_use_PrivateKey_file(ssl, path, SSL_FILETYPE_PEM) != 1)
+        rc = tls_file_error("the private key", path, text);
+    if (locked)
+        snprintf(text, TLS_TEXT,
+                 "the private key in %s is locked by a password", path);
+    SSL_CTX_set_default_passwd_cb_userdata(ssl, NULL);
+    return rc;
 }
 
 static int load_own(SSL_CTX *ssl, const struct tls_config *c, char *text)
@@ -43,10 +58,7 @@ static int load_own(SSL_CTX *ssl, const struct tls_config *c, char *text)
         return 0;
     if (SSL_CTX_use_certificate_chain_file(ssl, cert) != 1)
         return tls_file_error("the certificate", cert, text);
-    SSL_CTX_set_default_passwd_cb(ssl, no_password);
-    if (SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM) != 1)
-        return tls_file_error("the private key", key, text);
-    return 0;
+    return load_key(ssl, key, text);
 }
 
 static int load_revoked(SSL_CTX *ssl, const char *path, char *text)

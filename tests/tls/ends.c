@@ -17,14 +17,30 @@ rota_tls_context *make_context(enum rota_tls_side side,
     return c;
 }
 
+rota_tls_context *client_with(rota_tls_options options)
+{
+    if (!options.ca_file)
+        options.ca_file = pki_file("root.crt");
+    return make_context(ROTA_TLS_CLIENT, &options);
+}
+
+rota_tls_context *server_with(rota_tls_options options)
+{
+    if (!options.cert_file) {
+        options.cert_file = pki_file("server.crt");
+        options.key_file = pki_file("server.key");
+    }
+    return make_context(ROTA_TLS_SERVER, &options);
+}
+
 rota_tls_context *usual_client(void)
 {
-    return CLIENT_WITH(.cert_file = NULL);
+    return client_with((rota_tls_options){ 0 });
 }
 
 rota_tls_context *usual_server(void)
 {
-    return SERVER_WITH(.ca_file = NULL);
+    return server_with((rota_tls_options){ 0 });
 }
 
 static int port_of(int fd)

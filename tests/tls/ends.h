@@ -28,19 +28,14 @@ struct ends {
 rota_tls_context *make_context(enum rota_tls_side side,
                                const rota_tls_options *options);
 
-/* A client that trusts the root, and a server with a certificate ("server"),
- * both of the usual ones; with other options beside that. */
+/* The same, of a client that trusts "root", or a server whose certificate is
+ * "server", unless the options say otherwise. */
+rota_tls_context *client_with(rota_tls_options options);
+rota_tls_context *server_with(rota_tls_options options);
+#define CLIENT_WITH(...) client_with((rota_tls_options){ __VA_ARGS__ })
+#define SERVER_WITH(...) server_with((rota_tls_options){ __VA_ARGS__ })
 rota_tls_context *usual_client(void);
 rota_tls_context *usual_server(void);
-#define CLIENT_WITH(...) \
-    make_context(        \
-        ROTA_TLS_CLIENT, \
-        &(rota_tls_options){ .ca_file = pki_file("root.crt"), __VA_ARGS__ })
-#define SERVER_WITH(...)                                                   \
-    make_context(ROTA_TLS_SERVER,                                          \
-                 &(rota_tls_options){ .cert_file = pki_file("server.crt"), \
-                                      .key_file = pki_file("server.key"),  \
-                                      __VA_ARGS__ })
 
 /* Two ends of a TCP connection, not TLS yet. */
 struct ends plain_ends(void);

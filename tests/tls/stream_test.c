@@ -1,5 +1,56 @@
-/* TLS streams are streams: reading, writing, half-close, closing. */
+/* TLS streams are streams: reading, writing, half-close, closing, and what
+ * else goes on inside of them. STRM-02 .. STRM-14 over TLS. */
+#include <malloc.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
 #include "ends.h"
+#include "tls/tls.h"
+
+enum { MEGABYTE = 1 << 20, RECORD = 16384 };
+
+static void settle(void)
+{
+    CHECK_INT(rota_wait_all_blocked(rota_ms(2)), 0);
+}
+
+static SSL *ssl_of(const rota_stream *s)
+{
+    return ((struct tls *)s->state)->ssl;
+}
+
+ROTA_ASYNC(read_some, (rota_stream *, s), (char *, data), (size_t, size))
+{
+    return (int)rota_stream_read(s, data, size);
+}
+
+ROTA_ASYNC(write_some, (rota_stream *, s), (const char *, data), (size_t, size),
+           (size_t *, done))
+{
+    return rota_stream_write(s, data, size, done);
+}
+
+/* Reads `size` bytes, of which each must be its place's. */
+ROTA_ASYNC(read_pattern, (rota_stream *, s), (size_t, size), (size_t, from))
+{
+    static unsigned char data[2 * MEGABYTE];
+    CHECK(size <= sizeof data);
+    int rc = rota_stream_readexactly(s, data, size, NULL);
+    for (size_t i = 0; rc == 0 && i < size; i++)
+        CHECK_INT(data[i], (unsigned char)((from + i) * 31 + (from + i) / 251));
+    return rc;
+}
+
+static char *pattern(size_t size)
+{
+    unsigned char *data = malloc(size);
+    CHECK(data);
+    for (size_t i = 0; i < size; i++)
+        data[i] = (unsigned char)(i * 31 + i / 251);
+    return (char *)data;
+}
 
 static int talks(void *arg)
 {
@@ -11,11 +62,378 @@ static int talks(void *arg)
     e.client.s = NULL;
     char byte;
     CHECK_INT(rota_stream_read(e.server.s, &byte, 1), 0);
+    CHECK_INT(rota_stream_read(e.server.s, &byte, 1), 0);
     end_ends(&e);
     return 0;
 }
 
-TEST("what one end writes the other reads, and the end is an end")
+/* STRM-01 */
+TEST("what one end writes the other reads, and closing is told")
 {
     run_tls(talks);
+}
+
+static int reads_text(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    rota_str line;
+    char data[4];
+    size_t done;
+    rota_stream_set_limit(e.server.s, 16);
+    CHECK_INT(rota_stream_write(e.client.s, "one\n0123456789abcdefX", 21, NULL),
+              0);
+    CHECK_INT(rota_stream_readline(e.server.s, &line), 4);
+    CHECK_INT(rota_stream_readline(e.server.s, &line), -EMSGSIZE);
+    CHECK_INT(rota_stream_readuntil(e.server.s, ROTA_STR("f"), &line), 16);
+    CHECK_INT(rota_stream_write_eof(e.client.s), 0);
+    CHECK_INT(rota_stream_readexactly(e.server.s, data, 4, &done), -ENODATA);
+    CHECK_INT(done, 1);
+    CHECK_INT(rota_stream_readline(e.server.s, &line), 1);
+    CHECK_INT(rota_stream_readline(e.server.s, &line), 0);
+    end_ends(&e);
+    return 0;
+}
+
+/* STRM-03, STRM-04, STRM-06 */
+TEST("lines, separators and limits are those of any stream")
+{
+    run_tls(reads_text);
+}
+
+static int cancels_read(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    char *sent = pattern(100);
+    rota_task *t = rota_create_task(read_pattern, e.server.s, 100, 0);
+    CHECK_INT(rota_stream_write(e.client.s, sent, 60, NULL), 0);
+    settle();
+    char byte;
+    CHECK_INT(rota_stream_read(e.server.s, &byte, 1), -EBUSY);
+    rota_task_cancel(t, "test");
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK_INT(rota_stream_write(e.client.s, sent + 60, 40, NULL), 0);
+    CHECK_INT(read_pattern(e.server.s, 100, 0), 0);
+    free(sent);
+    end_ends(&e);
+    return 0;
+}
+
+/* STRM-07, STRM-08 */
+TEST("a cancelled read loses nothing; a second reader is told -EBUSY")
+{
+    run_tls(cancels_read);
+}
+
+static int both_ways(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    char *data = pattern(MEGABYTE);
+    rota_task *tasks[] = {
+        rota_create_task(write_some, e.client.s, data, MEGABYTE, NULL),
+        rota_create_task(write_some, e.server.s, data, MEGABYTE, NULL),
+        rota_create_task(read_pattern, e.client.s, MEGABYTE, 0),
+    };
+    /* Not with the same static buffer: this one reads in pieces. */
+    for (size_t at = 0; at < MEGABYTE; at += 1000) {
+        char piece[1000];
+        size_t n = MEGABYTE - at < sizeof piece ? MEGABYTE - at : sizeof piece;
+        CHECK_INT(rota_stream_readexactly(e.server.s, piece, n, NULL), 0);
+        CHECK(memcmp(piece, data + at, n) == 0);
+        if (at % 50000 == 0)
+            CHECK_INT(
+                SSL_key_update(ssl_of(e.server.s), SSL_KEY_UPDATE_REQUESTED),
+                1);
+    }
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(rota_await(tasks[i]), 0);
+    check_talk(e.client.s, e.server.s, "still");
+    check_talk(e.server.s, e.client.s, "well");
+    free(data);
+    end_ends(&e);
+    return 0;
+}
+
+TEST("a megabyte each way at once, while the keys are changed")
+{
+    run_tls(both_ways);
+}
+
+static int half_closes(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    char data[8];
+    CHECK_INT(rota_stream_write(e.client.s, "ask", 3, NULL), 0);
+    CHECK_INT(rota_stream_write_eof(e.client.s), 0);
+    CHECK_INT(rota_stream_write_eof(e.client.s), 0);
+    CHECK_INT(rota_stream_write(e.client.s, "x", 1, NULL), -EPIPE);
+    CHECK_INT(rota_stream_readexactly(e.server.s, data, 3, NULL), 0);
+    CHECK_INT(rota_stream_read(e.server.s, data, sizeof data), 0);
+    check_talk(e.server.s, e.client.s, "answer");
+    CHECK_INT(rota_stream_write_eof(e.server.s), 0);
+    CHECK_INT(rota_stream_read(e.client.s, data, sizeof data), 0);
+    end_ends(&e);
+    return 0;
+}
+
+TEST("half-close: one end has written all, the other writes on")
+{
+    run_tls(half_closes);
+}
+
+static int is_cut_short(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    char data[16];
+    CHECK_INT(rota_stream_write(e.client.s, "part", 4, NULL), 0);
+    /* Somebody on the way ends the connection. */
+    CHECK_INT(shutdown(rota_stream_fd(e.client.s), SHUT_WR), 0);
+    CHECK_INT(rota_stream_read(e.server.s, data, sizeof data), 4);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(rota_stream_read(e.server.s, data, sizeof data), -ECONNRESET);
+    CHECK_HAS(rota_tls_errmsg(-ECONNRESET), "close_notify");
+    CHECK_INT(rota_stream_write(e.server.s, "x", 1, NULL), -ECONNRESET);
+    end_ends(&e);
+    return 0;
+}
+
+/* RFC 8446 6.1: the end must be told, or what came before may be a part. */
+TEST("a connection that is cut short is no end but an error")
+{
+    run_tls(is_cut_short);
+}
+
+static int is_reset(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    char data[16];
+    struct linger now = { .l_onoff = 1 };
+    check_talk(e.client.s, e.server.s, "hello");
+    CHECK_INT(setsockopt(rota_stream_fd(e.client.s), SOL_SOCKET, SO_LINGER,
+                         &now, sizeof now),
+              0);
+    /* Behind the stream's back: no close_notify goes out before. */
+    ((struct tls *)e.client.s->state)->write_error = -EPIPE;
+    rota_stream_close(e.client.s);
+    e.client.s = NULL;
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(rota_stream_read(e.server.s, data, sizeof data), -ECONNRESET);
+    CHECK(rota_stream_write(e.server.s, "x", 1, NULL) < 0);
+    end_ends(&e);
+    return 0;
+}
+
+/* STRM-11, STRM-14 */
+TEST("a reset is -ECONNRESET, for good, and no SIGPIPE")
+{
+    run_tls(is_reset);
+}
+
+/* ------------------------------------------------- a peer that does not read */
+
+static size_t kept(const rota_stream *s)
+{
+    return ((struct tls *)s->state)->out.size;
+}
+
+static int holds_back(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    enum { MUCH = 32 * MEGABYTE };
+    char *data = pattern(MUCH);
+    size_t done = 0;
+    rota_task *t = rota_create_task(write_some, e.client.s, data, MUCH, &done);
+    settle();
+    CHECK(!rota_task_done(t));
+    CHECK_INT(rota_stream_write(e.client.s, "x", 1, NULL), -EBUSY);
+    CHECK_INT(rota_stream_write_eof(e.client.s), -EBUSY);
+    CHECK(kept(e.client.s) <= 4 * RECORD);
+    rota_task_cancel(t, "test");
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK(done > 0 && done < MUCH);
+    /* The rest follows on what is on its way. */
+    t = rota_create_task(write_some, e.client.s, data + done, MUCH - done,
+                         &done);
+    for (size_t at = 0; at < MUCH; at += MEGABYTE)
+        CHECK_INT(read_pattern(e.server.s, MEGABYTE, at), 0);
+    CHECK_INT(rota_await(t), 0);
+    CHECK_INT(kept(e.client.s), 0);
+    free(data);
+    end_ends(&e);
+    return 0;
+}
+
+/* STRM-09 */
+TEST("a peer that does not read makes the writer wait; a cancel says how far "
+     "it came")
+{
+    run_tls(holds_back);
+}
+
+static int answers_no_flood(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    char byte;
+    int small = 4096, rc = 0;
+    CHECK_INT(setsockopt(rota_stream_fd(e.server.s), SOL_SOCKET, SO_SNDBUF,
+                         &small, sizeof small),
+              0);
+    rota_task *t = rota_create_task(read_some, e.server.s, &byte, 1);
+    /* Each has the server answer, and none of it is read. */
+    for (int i = 0;
+         i < 200000 && !((struct tls *)e.server.s->state)->write_error; i++) {
+        CHECK_INT(SSL_key_update(ssl_of(e.client.s), SSL_KEY_UPDATE_REQUESTED),
+                  1);
+        if (SSL_do_handshake(ssl_of(e.client.s)) != 1 || i % 100 == 0)
+            rc = rota_sleep(0);
+        CHECK_INT(rc, 0);
+        struct tls *client = e.client.s->state;
+        if (buf_len(&client->out) > 0)
+            CHECK(tls_send_some(client) <= 0);
+    }
+    CHECK_INT(rota_stream_write(e.server.s, "x", 1, NULL), -ENOBUFS);
+    CHECK_INT(kept(e.server.s), 0);
+    rota_task_cancel(t, "test");
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    end_ends(&e);
+    return 0;
+}
+
+TEST("a peer that has us answer and reads nothing does not fill our memory")
+{
+    test_needs_kernel();
+    run_tls(answers_no_flood);
+}
+
+/* ------------------------------------------------------------------ closing */
+
+static int closes_under_reader(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    char byte;
+    rota_task *t = rota_create_task(read_some, e.server.s, &byte, 1);
+    settle();
+    rota_stream_close(e.server.s);
+    e.server.s = NULL;
+    CHECK_INT(rota_await(t), -EBADF);
+    CHECK_INT(rota_stream_read(e.client.s, &byte, 1), 0);
+    end_ends(&e);
+    return 0;
+}
+
+/* STRM-12, PITFALL 24 */
+TEST("closing under a reader is -EBADF there, and the end for the peer")
+{
+    run_tls(closes_under_reader);
+}
+
+static int closes_under_writer(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    enum { MUCH = 32 * MEGABYTE };
+    char *data = calloc(1, MUCH), byte;
+    size_t done = 0;
+    rota_task *w = rota_create_task(write_some, e.server.s, data, MUCH, &done);
+    rota_task *r = rota_create_task(read_some, e.server.s, &byte, 1);
+    settle();
+    rota_stream_close(e.server.s);
+    e.server.s = NULL;
+    CHECK_INT(rota_await(w), -EBADF);
+    CHECK_INT(rota_await(r), -EBADF);
+    CHECK(done < MUCH);
+    /* What was cut short does not look complete. */
+    size_t got = 0;
+    ssize_t n;
+    while ((n = rota_stream_read(e.client.s, data, MUCH)) > 0)
+        got += (size_t)n;
+    CHECK_INT(n, -ECONNRESET);
+    CHECK(got >= done && got < MUCH);
+    free(data);
+    end_ends(&e);
+    return 0;
+}
+
+/* PITFALL 28 */
+TEST("closing under a writer is an error for the peer, not an end")
+{
+    run_tls(closes_under_writer);
+}
+
+static int closes_after_writing(void *arg)
+{
+    (void)arg;
+    /* The client never reads the tickets that the server sends first: closing
+     * would reset the connection, and lose what was written last. */
+    for (int round = 0; round < 50; round++) {
+        struct ends e = usual_ends();
+        char data[RECORD];
+        memset(data, 'x', sizeof data);
+        CHECK_INT(rota_stream_write(e.client.s, data, sizeof data, NULL), 0);
+        rota_stream_close(e.client.s);
+        e.client.s = NULL;
+        settle();
+        CHECK_INT(rota_stream_readexactly(e.server.s, data, sizeof data, NULL),
+                  0);
+        CHECK_INT(rota_stream_read(e.server.s, data, 1), 0);
+        end_ends(&e);
+    }
+    return 0;
+}
+
+TEST("what was written before closing arrives, although tickets are unread")
+{
+    run_tls(closes_after_writing);
+}
+
+/* --------------------------------------------------------------------- idle */
+
+enum { CONNECTIONS = 40 };
+
+static int holds_little(void *arg)
+{
+    (void)arg;
+    static struct ends e[CONNECTIONS];
+    static char data[RECORD];
+    rota_tls_context *client = usual_client(), *server = usual_server();
+    struct ends warm = tls_ends(client, server);
+    size_t before = mallinfo2().uordblks;
+    for (int i = 0; i < CONNECTIONS; i++) {
+        e[i] = tls_ends(client, server);
+        /* A full record, and there is no buffer of the stream's in between. */
+        CHECK_INT(rota_stream_write(e[i].client.s, data, RECORD, NULL), 0);
+        for (size_t got = 0; got < RECORD;)
+            got += (size_t)rota_stream_read(e[i].server.s, data, RECORD);
+    }
+    rota_task *readers[CONNECTIONS];
+    for (int i = 0; i < CONNECTIONS; i++)
+        readers[i] = rota_create_task(read_some, e[i].server.s, data, RECORD);
+    settle();
+    size_t each = (mallinfo2().uordblks - before) / (2 * CONNECTIONS);
+    printf("# %zu bytes for each idle end\n", each);
+    CHECK(each < 2 * RECORD);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        rota_task_cancel(readers[i], "test");
+        CHECK_INT(rota_await(readers[i]), -ROTA_ECHILD);
+        end_ends(&e[i]);
+    }
+    end_ends(&warm);
+    rota_tls_context_unref(client);
+    rota_tls_context_unref(server);
+    return 0;
+}
+
+TEST("an idle connection keeps no buffers")
+{
+    if (test_sanitized())
+        test_skip("a sanitizer has its own memory");
+    run_tls(holds_little);
 }
