@@ -54,6 +54,18 @@ ROTA_API ssize_t rota_writev(int fd, const struct iovec *vectors,
 ROTA_API int rota_wait_fd(int fd, short events) ROTA_MUST;
 
 /*
+ * Sends at most `count` bytes of a file (on disk), from `offset` on, to a
+ * socket, pipe or terminal, mostly without copying them: SIZE_MAX: to the
+ * file's end. Neither a slow disk nor a slow peer keeps the loop waiting.
+ * Returns how many: fewer when the file ends there, or as rota_write; 0 at the
+ * file's end. -ESPIPE: `in_fd` is no file on disk; -EINVAL; -EBADF: one of the
+ * two was closed; what reading and rota_write say; as rota_to_thread.
+ * Suspends: yes. Cancel: the count says what was sent.
+ */
+ROTA_API ssize_t rota_sendfile(int out_fd, int in_fd, off_t offset,
+                               size_t count) ROTA_MUST;
+
+/*
  * Ends one direction of a connected socket, or both: SHUT_RD, SHUT_WR,
  * SHUT_RDWR, as shutdown(2). Tasks that wait there meet the end, or -EPIPE. 0;
  * -EBADF, -ENOTSOCK, -ENOTCONN, -EINVAL. Suspends: no.

@@ -1,6 +1,6 @@
 /*
- * Calls on plain descriptors. Reads are one op each. Writes go on until all
- * is written: a length may be more than one op, or one system call, can tell.
+ * Calls on plain descriptors. Reads are one op each; writes go on until all is
+ * written.
  */
 #include "rota/fd.h"
 
@@ -8,11 +8,9 @@
 #include <limits.h>
 
 #include "base/misuse.h"
-#include "io/vector.h"
+#include "io/send.h"
 #include "io/wait.h"
 #include "loop/sock.h"
-
-enum { WRITE_MOST = 1 << 30 }; /* bytes of one op: results are ints */
 
 ssize_t rota_read(int fd, void *data, size_t size)
 {
@@ -29,7 +27,7 @@ ssize_t rota_read(int fd, void *data, size_t size)
 ssize_t rota_readv(int fd, const struct iovec *v, int count)
 {
     struct io_call c;
-    ssize_t size = vectors_size(v, count);
+    ssize_t size = io_vectors_size(v, count);
     if (size < 0)
         return size;
     int rc = io_begin(&c, fd);
@@ -41,24 +39,11 @@ ssize_t rota_readv(int fd, const struct iovec *v, int count)
     return io_end(&c, io_await(&c));
 }
 
-/* Writes one piece; its bytes are counted in *done, also when it fails. */
-static int write_piece(struct io_call *c, const void *data, size_t size,
-                       size_t *done)
-{
-    c->op.kind = OP_WRITE;
-    c->op.data = (void *)data;
-    c->op.size = size < WRITE_MOST ? size : WRITE_MOST;
-    c->op.sent = 0;
-    int rc = io_await(c);
-    *done += rc < 0 ? c->op.sent : (size_t)rc;
-    return rc;
-}
-
 /* What has gone out is told; the next call says why no more. */
 static ssize_t end_writing(struct io_call *c, int rc, size_t done)
 {
     io_release_sigpipe();
-    rc = io_end(c, done > 0 || rc > 0 ? 0 : rc);
+    rc = io_end(c, done > 0 ? 0 : rc);
     return rc < 0 ? rc : (ssize_t)done;
 }
 
@@ -72,46 +57,23 @@ ssize_t rota_write(int fd, const void *data, size_t size)
         return rc;
     size_t done = 0;
     io_hold_sigpipe();
-    do
-        rc = write_piece(&c, (const char *)data + done, size - done, &done);
-    while (rc >= 0 && done < size);
+    rc = io_send_bytes(&c, IO_SEND_BY_WRITE, data, size, &done);
     return end_writing(&c, rc, done);
-}
-
-/* Writes some of what is left. */
-static int write_vectors(struct io_call *c, const struct vectors *v,
-                         size_t *done)
-{
-    const struct iovec *first = v->next;
-    if (v->within > 0)
-        return write_piece(c, (char *)first->iov_base + v->within,
-                           first->iov_len - v->within, done);
-    c->op.kind = OP_WRITEV;
-    c->op.data = (void *)first;
-    c->op.size = (size_t)(v->count < IOV_MAX ? v->count : IOV_MAX);
-    int rc = io_await(c);
-    *done += rc < 0 ? 0 : (size_t)rc;
-    return rc;
 }
 
 ssize_t rota_writev(int fd, const struct iovec *v, int count)
 {
     struct io_call c;
-    ssize_t size = vectors_size(v, count);
+    ssize_t size = io_vectors_size(v, count);
     if (size < 0)
         return size;
     int rc = io_begin_writing(&c, fd);
     if (rc < 0)
         return rc;
-    struct vectors left = { .next = v, .count = count };
+    struct io_vectors left = { .next = v, .count = count };
     size_t done = 0;
     io_hold_sigpipe();
-    while (rc >= 0 && done < (size_t)size) {
-        size_t before = done;
-        vectors_advance(&left, 0);
-        rc = write_vectors(&c, &left, &done);
-        vectors_advance(&left, done - before);
-    }
+    rc = io_send_vectors(&c, IO_SEND_BY_WRITE, &left, (size_t)size, &done);
     return end_writing(&c, rc, done);
 }
 

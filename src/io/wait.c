@@ -63,12 +63,21 @@ __attribute__((noinline)) static struct io_thread *io_thread(void)
     return &self;
 }
 
-/* It is claimed by who closes the descriptor: it ends as soon as it can. */
+static int reason(const struct io_call *c)
+{
+    return c->use.closing ? -EBADF : -ECANCELED;
+}
+
+void io_leave(struct io_call *c)
+{
+    if (c->op.armed && op_cancel(task_loop(c->task), &c->op) == 1)
+        clause_fire(&c->clause, reason(c));
+}
+
+/* It is claimed by who closes the descriptor. */
 static void leave(struct fd_use *u)
 {
-    struct io_call *c = container_of(u, struct io_call, use);
-    if (c->op.armed && op_cancel(task_loop(c->task), &c->op) == 1)
-        clause_fire(&c->clause, -EBADF);
+    io_leave(container_of(u, struct io_call, use));
 }
 
 int io_begin(struct io_call *c, int fd)
@@ -89,8 +98,8 @@ int io_begin_writing(struct io_call *c, int fd)
 static void completed(struct op *op)
 {
     struct io_call *c = container_of(op, struct io_call, op);
-    bool closed = c->use.closing && op->result == -ECANCELED;
-    clause_fire(&c->clause, closed ? -EBADF : op->result);
+    bool left = op->result == -ECANCELED;
+    clause_fire(&c->clause, left ? reason(c) : op->result);
 }
 
 /* The task is cancelled. What is done already stays done: then, and while
@@ -118,12 +127,24 @@ static const struct wait_kind io_waits[] = {
     [OP_SENDMMSG] = { "send", take_back, NULL },
 };
 
+/* When a task is about to run already, as its op has ended, a cancellation
+ * does not wake it: it is met here instead of in a wait that may never end. */
+static int resume(struct io_call *c)
+{
+    rota_ignore(wait_done(c->task, 0));
+    return wait_begin_as(c->task);
+}
+
 int io_await(struct io_call *c)
 {
+    int rc = c->resumed ? resume(c) : 0;
+    c->resumed = true;
+    if (rc < 0)
+        return rc;
     if (c->use.closing)
         return -EBADF;
     c->op.done = completed;
-    int rc = op_submit(task_loop(c->task), &c->op);
+    rc = op_submit(task_loop(c->task), &c->op);
     if (rc < 0)
         return rc;
     if (rc == 1)

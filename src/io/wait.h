@@ -26,6 +26,7 @@ struct io_call {
     struct rota_task *task;
     struct clause clause;
     struct fd_use use;
+    bool resumed; /* it has waited before: for an op, or for something else */
 };
 
 /* Begins a suspending call of the running task: 0, and io_end must follow;
@@ -40,13 +41,18 @@ int io_begin_writing(struct io_call *c, int fd);
  * Submits c->op and parks the task until its terminal completion. Returns its
  * result; -ECANCELED when the task was cancelled before there was any, -EBADF
  * when the descriptor was closed (c->op.sent tells of a send, each time); or
- * what op_submit says. May be called again.
+ * what op_submit says. May be called again: a cancellation that came since is
+ * then seen before anything is awaited, and others get their turn.
  */
 int io_await(struct io_call *c);
 
 /* Waits for `events` on the descriptor: those that hold, or as io_await. */
 int io_await_events(struct io_call *c, short events)
     ROTA_INTERNAL(io_await_events);
+
+/* The call is to end as soon as it can: what it awaits ends with -EBADF when
+ * its descriptor is being closed, else with -ECANCELED. */
+void io_leave(struct io_call *c);
 
 /* Ends the call; returns `rc`, every now and then after a yield. */
 int io_end(struct io_call *c, int rc) ROTA_INTERNAL(io_end);

@@ -344,6 +344,21 @@ WRAP(ssize_t, writev, (int fd, const struct iovec *v, int n))
     return __real_writev(fd, v, n);
 }
 
+WRAP(ssize_t, sendfile64, (int out, int in, off_t *at, size_t size))
+{
+    FAILS(sendfile, ECONNRESET, -1)
+    INTERRUPTS(sendfile, -1)
+    return __real_sendfile64(out, in, at, size);
+}
+
+WRAP(ssize_t, splice,
+     (int in, off_t *at, int out, off_t *to, size_t size, unsigned flags))
+{
+    FAILS(splice, EIO, -1)
+    INTERRUPTS(splice, -1)
+    return __real_splice(in, at, out, to, size, flags);
+}
+
 WRAP(int, shutdown, (int fd, int how))
 {
     FAILS(shutdown, ENOBUFS, -1)

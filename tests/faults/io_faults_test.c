@@ -191,6 +191,70 @@ static int run_use_vectors(void)
 /* PITFALL 26, PITFALL 63 */
 FAULT_TEST("vectors through a socket, and its end", run_use_vectors, BLOCK)
 
+static ROTA_ASYNC(drain, (int, fd))
+{
+    char block[BLOCK];
+    int got = 0;
+    ssize_t n;
+    while ((n = rota_read(fd, block, sizeof block)) > 0)
+        got += (int)n;
+    return n < 0 ? (int)n : got;
+}
+
+static int send_over(int file, const int ends[2])
+{
+    rota_task *t = rota_create_task(drain, ends[0]);
+    ssize_t n = 1;
+    off_t at = 0;
+    while (t && n > 0) {
+        n = rota_sendfile(ends[1], file, at, SIZE_MAX);
+        at += n > 0 ? n : 0;
+    }
+    rota_ignore(rota_close(ends[1]));
+    int got = t ? rota_await(t) : -ENOMEM;
+    rota_ignore(rota_close(ends[0]));
+    if (n < 0 || got < 0)
+        return n < 0 ? (int)n : got;
+    return got == at ? got : -EINVAL;
+}
+
+/* The file goes by splice, by sendfile, and by copying. */
+static int send_files(void *arg)
+{
+    (void)arg;
+    faults_off();
+    FILE *f = tmpfile();
+    int ends[3][2], rc = f ? 1 : -errno;
+    for (int i = 0; f && i < BLOCK; i++)
+        putc('a' + i % 26, f);
+    if (!f || fflush(f) != 0 || pipe2(ends[0], O_CLOEXEC | O_NONBLOCK) < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends[1]) < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM, 0, ends[2]) < 0)
+        rc = -errno;
+    faults_on();
+    for (int i = 0; i < 3; i++) {
+        int n = rc < 0 ? rc : send_over(fileno(f), ends[i]);
+        if (rc < 0 && i > 0) {
+            close(ends[i][0]);
+            close(ends[i][1]);
+        }
+        rc = n < 0 ? n : rc;
+    }
+    faults_off();
+    if (f)
+        fclose(f);
+    faults_on();
+    return rc;
+}
+
+static int run_send_files(void)
+{
+    return rota_run(send_files, NULL, NULL);
+}
+
+/* PITFALL 26, PITFALL 63 */
+FAULT_TEST("a file to a pipe, and to sockets of both modes", run_send_files, 1)
+
 static ROTA_ASYNC(serve_one, (int, listener))
 {
     int fd = rota_accept(listener, NULL, NULL);
