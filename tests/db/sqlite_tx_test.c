@@ -18,8 +18,7 @@ static int kept(void *arg)
     (void)arg;
     rota_sqlite *db = test_items();
     int rc = -1;
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         CHECK_INT(rc, 0);
         CHECK_INT(insert(tx, "a"), 1);
         rc = insert(tx, "b");
@@ -46,8 +45,7 @@ TEST("a transaction is seen by others when it is committed, whole")
 static int leaves(rota_sqlite *db, int how)
 {
     int rc = 0;
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         CHECK_INT(insert(tx, "a"), 1);
         if (how == 0)
             return 77;
@@ -91,22 +89,18 @@ static int inner(void *arg)
     (void)arg;
     rota_sqlite *db = test_items();
     int rc, rc2, rc3;
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         CHECK_INT(insert(tx, "a"), 1);
-        ROTA_TRANSACTION(tx, deeper, rc2)
-        {
+        ROTA_TRANSACTION (tx, deeper, rc2) {
             CHECK_INT(insert(deeper, "b"), 1);
-            ROTA_TRANSACTION(deeper, deepest, rc3)
-            {
+            ROTA_TRANSACTION (deeper, deepest, rc3) {
                 CHECK_INT(insert(deepest, "c"), 1);
                 rc3 = -EIO;
             }
             CHECK_INT(rc3, -EIO);
         }
         CHECK_INT(rc2, 0);
-        ROTA_TRANSACTION(tx, deeper, rc2)
-        {
+        ROTA_TRANSACTION (tx, deeper, rc2) {
             CHECK_INT(insert(deeper, "d"), 1);
             break;
         }
@@ -177,8 +171,7 @@ static int in_turn(struct order *o, char name, bool alone)
         o->seen[o->len++] = name;
         return rc;
     }
-    ROTA_TRANSACTION(o->db, tx, rc)
-    {
+    ROTA_TRANSACTION (o->db, tx, rc) {
         o->seen[o->len++] = name;
         CHECK_INT(rota_sleep(rota_ms(1)), 0);
         rc = insert(tx, text);
@@ -220,8 +213,7 @@ TEST("transactions and writes take turns in the order they came")
 ROTA_ASYNC(cancelled_inside, (rota_sqlite *, db), (int *, stage))
 {
     int rc;
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         CHECK_INT(insert(tx, "a"), 1);
         *stage = 1;
         rc = rota_sleep(ROTA_FOREVER);
@@ -245,10 +237,8 @@ static int cancelled(void *arg)
     CHECK_INT(rota_sqlite_exec(db, "insert into items (name) values ('b')"), 1);
     /* Cancelled before the commit: it is not attempted. */
     int rc = 0, rc2 = 0;
-    ROTA_TIMEOUT(ROTA_FOREVER, rc)
-    {
-        ROTA_TRANSACTION(db, tx, rc2)
-        {
+    ROTA_TIMEOUT (ROTA_FOREVER, rc) {
+        ROTA_TRANSACTION (db, tx, rc2) {
             CHECK_INT(insert(tx, "c"), 1);
             rota_task_cancel(rota_current_task(), "test");
         }
@@ -268,45 +258,50 @@ TEST("a transaction of a cancelled task is rolled back")
     "insert into items (name) with recursive n(i) as (select 1 union all " \
     "select i + 1 from n where i < 100000000000) select i from n"
 
+/* A statement is cut within a transaction: what the transaction says. SQLite
+ * has undone everything, and what follows must not run outside of it. If the
+ * deadline came before the statement had begun, nothing is undone: -EAGAIN. */
+static int cut_one(rota_sqlite *db, rota_dur d)
+{
+    int rc, rc2;
+    ROTA_TRANSACTION (db, tx, rc) {
+        CHECK_INT(insert(tx, "a"), 1);
+        ROTA_TIMEOUT (d, rc2) {
+            rc2 = rota_sqlite_exec(tx, FILL);
+        }
+        CHECK_INT(rc2, -ETIMEDOUT);
+        rc = insert(tx, "b") == 1 ? -EAGAIN : 0;
+        if (rc == 0)
+            CHECK_HAS(rota_sqlite_errmsg(), "rolled it back");
+    }
+    return rc;
+}
+
 static int deadline(void *arg)
 {
     (void)arg;
     rota_sqlite *db = test_items();
-    int rc = 0, rc2;
-    ROTA_TIMEOUT(rota_ms(20), rc)
-    {
-        ROTA_TRANSACTION(db, tx, rc2)
-        {
-            CHECK_INT(insert(tx, "a"), 1);
-            rc2 = rota_sqlite_exec(tx, FILL);
-        }
-        rc = rc2;
+    int rc, rc2;
+    rota_scope s;
+    CHECK_INT(rota_timeout_begin(&s, rota_seconds(1000)), 0);
+    ROTA_TRANSACTION (db, tx, rc2) {
+        CHECK_INT(insert(tx, "a"), 1);
+        CHECK_INT(rota_scope_reschedule(&s, rota_now() + rota_ms(20)), 0);
+        rc2 = rota_sqlite_exec(tx, FILL);
     }
     CHECK_INT(rc2, -ECANCELED);
-    CHECK_INT(rc, -ETIMEDOUT);
+    CHECK_INT(rota_scope_end(&s, rc2), -ETIMEDOUT);
     CHECK_INT(test_count(db), 0);
-    /* The same around one statement: SQLite has undone everything, and what
-     * follows must not run outside of a transaction. */
-    ROTA_TRANSACTION(db, tx, rc)
-    {
-        CHECK_INT(insert(tx, "a"), 1);
-        ROTA_TIMEOUT(rota_ms(20), rc2)
-        {
-            rc2 = rota_sqlite_exec(tx, FILL);
-        }
-        CHECK_INT(rc2, -ETIMEDOUT);
-        CHECK_INT(insert(tx, "b"), -EALREADY);
-        CHECK_HAS(rota_sqlite_errmsg(), "rolled it back");
-    }
+    rota_dur d = rota_ms(20);
+    while ((rc = cut_one(db, d)) == -EAGAIN)
+        d *= 2;
     CHECK_INT(rc, -EALREADY);
     CHECK_INT(test_count(db), 0);
     /* An interrupted read costs nothing. */
     int64_t n;
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         CHECK_INT(insert(tx, "a"), 1);
-        ROTA_TIMEOUT(rota_ms(20), rc2)
-        {
+        ROTA_TIMEOUT (rota_ms(20), rc2) {
             rc2 = rota_sqlite_get(tx, NULL, &n, ENDLESS);
         }
         CHECK_INT(rc2, -ETIMEDOUT);
@@ -365,8 +360,7 @@ static int deferred(void *arg)
                                "deferrable initially deferred)"),
         0);
     int rc;
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         CHECK_INT(rota_sqlite_exec(tx, "insert into parts values (9)"), 1);
     }
     CHECK_INT(rc, -EPERM);
@@ -396,8 +390,7 @@ static int memory(void *arg)
     CHECK_INT(rota_sqlite_script(db, ITEMS), 0);
     int rc, stage = 0;
     rota_task *t = NULL;
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         CHECK_INT(insert(tx, "a"), 1);
         t = rota_create_task(reads, db, &stage);
         while (stage == 0)
@@ -425,16 +418,14 @@ static int on_thread(void *arg)
 {
     rota_sqlite *db = arg;
     int rc;
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         CHECK_INT(insert(tx, "a"), 1);
         rc = insert(tx, "a");
     }
     CHECK_INT(rc, -EEXIST);
     CHECK_HAS(rota_sqlite_errmsg(), "UNIQUE");
     CHECK_INT(test_count(db), 0);
-    ROTA_TRANSACTION(db, tx, rc)
-    {
+    ROTA_TRANSACTION (db, tx, rc) {
         rc = insert(tx, "b");
     }
     CHECK_INT(rc, 1);
@@ -470,8 +461,7 @@ struct blocking {
 static int until_cancelled(void *arg)
 {
     struct blocking *b = arg;
-    ROTA_TRANSACTION(b->db, tx, b->rc)
-    {
+    ROTA_TRANSACTION (b->db, tx, b->rc) {
         CHECK_INT(insert(tx, "a"), 1);
         atomic_store(&b->began, true);
         while (!rota_thread_cancelled())

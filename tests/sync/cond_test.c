@@ -165,7 +165,7 @@ TASK_TEST("a notification and a cancel of its receiver in one step: what was "
     state = 1;
     CHECK_INT(rota_cond_notify(&c, 1), 0);
     rota_task_cancel(a, NULL);
-    ROTA_TIMEOUT (rota_seconds(5), rc) {
+    ROTA_TIMEOUT (rota_seconds(60), rc) {
         rc = rota_cond_wait_for(&c, state_is, &nothing);
     }
     CHECK_INT(rc, 0);
