@@ -4,6 +4,8 @@
  * told of switches in coro/sanitize.h; these tests are of that.
  */
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "coro/sanitize.h"
@@ -14,11 +16,26 @@ enum { ROUNDS = 200 };
 static int shared;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Loops that wait for each other, between two writes and with nothing that
+ * would order them: else one might be over before the other begins, and what
+ * it did at its end, under locks, comes before what the other does. */
+static int expected = 1;
+static atomic_int arrived;
+
+static void meet(void)
+{
+    atomic_fetch_add_explicit(&arrived, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&arrived, memory_order_relaxed) < expected)
+        sched_yield();
+}
+
 /* Each task's two steps lie on both sides of a switch. */
-static ROTA_ASYNC(adds)
+static ROTA_ASYNC(adds, (bool, meets))
 {
     for (int i = 0; i < ROUNDS; i++) {
         shared++;
+        if (meets && i == ROUNDS / 2)
+            meet();
         CHECK_INT(rota_sleep(0), 0);
     }
     return 0;
@@ -38,7 +55,8 @@ static ROTA_ASYNC(adds_locked)
 static int main_adds(void *arg)
 {
     (void)arg;
-    rota_task *t[] = { rota_create_task(adds), rota_create_task(adds) };
+    rota_task *t[] = { rota_create_task(adds, true),
+                       rota_create_task(adds, false) };
     return rota_gather(t, 2, NULL, 0);
 }
 
@@ -117,6 +135,7 @@ static void run_two(rota_fn *fn)
 
 static void race(void)
 {
+    expected = 2;
     run_two(main_adds);
     exit(0);
 }
