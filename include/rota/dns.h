@@ -9,6 +9,9 @@
  *     int n = rota_getaddrinfo("example.org", 443, AF_UNSPEC, a, 4);
  *     for (int i = 0; i < n; i++)
  *         ...
+ *
+ * These calls are a task's; a pool thread reaches them through
+ * rota_from_thread_run.
  */
 #ifndef ROTA_DNS_H
 #define ROTA_DNS_H
