@@ -16,6 +16,7 @@
 #ifndef ROTA_FILE_H
 #define ROTA_FILE_H
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/types.h>
