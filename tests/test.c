@@ -18,7 +18,8 @@
 enum {
     EXIT_SKIPPED = 77,
     EXIT_FAILED = 99,
-    DEFAULT_SECONDS = 120,
+    DEFAULT_SECONDS = 30,
+    PATIENCE = 4, /* times what was asked for: the machine may be busy */
     SANITIZED_FACTOR = 5,
     NOTE_SIZE = 256,
 };
@@ -135,7 +136,7 @@ static bool wait_limited(pid_t pid, unsigned seconds, int *status)
 
 static unsigned limit_of(const struct test *t)
 {
-    unsigned seconds = t->seconds ? t->seconds : DEFAULT_SECONDS;
+    unsigned seconds = (t->seconds ? t->seconds : DEFAULT_SECONDS) * PATIENCE;
     return test_sanitized() ? seconds * SANITIZED_FACTOR : seconds;
 }
 

@@ -19,7 +19,7 @@
 struct test {
     const char *name;
     void (*run)(void);
-    unsigned seconds; /* time limit; 0: the default of 120 */
+    unsigned seconds; /* time limit; 0: the default of 30 */
     struct test *next;
 };
 
