@@ -113,7 +113,7 @@ ROTA_ROUTES(waits, "",
     GET("/json",      json,        None,    Hello),
     GET("/async",     wait_async,  Wait,    Waited, timeout(3700)),
     GET("/thread",    wait_thread, Wait,    Waited, thread, timeout(3700)),
-    GET("/cpu",       cpu,         Compute, Fibonacci),
+    GET("/cpu",       cpu,         Compute, Fibonacci, timeout(3700)),
     GET("/file",      file,        Name,    Response));
 
 /* --------------------------------------------------------------- the shop */
@@ -222,7 +222,7 @@ static None *delete_item(rota_request *r, const OneItem *in)
 }
 
 ROTA_ROUTES(items, "/items",
-    GET   ("",      list_items,  ListItems,   Item_list),
+    GET   ("",      list_items,  ListItems,   Item_list, timeout(3700)),
     GET   ("/{id}", read_item,   OneItem,     Item),
     POST  ("",      create_item, NewItem,     Item, status(201)),
     PUT   ("/{id}", change_item, ChangedItem, Item),
