@@ -7,7 +7,6 @@
 #ifndef EXAMPLES_SERVICE_H
 #define EXAMPLES_SERVICE_H
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,18 +53,19 @@ struct service {
 static inline int service_listen(const struct service *service,
                                  rota_server **server)
 {
-    struct sockaddr_in6 at = { 0 }; /* its port stands where IPv4's does */
-    socklen_t size = sizeof at;
+    rota_address at;
     int fd = rota_listen(NULL, service->port, NULL);
     int rc = rota_server_start(fd, service->fn, service->arg, server);
+    if (rc == 0)
+        rc = rota_getsockname(fd, &at);
     if (rc < 0)
         return rc;
-    getsockname(fd, (struct sockaddr *)&at, &size);
-    printf("listening on port %d\n", ntohs(at.sin6_port));
+    printf("listening on port %d\n", ntohs(at.v6.sin6_port));
     fflush(stdout);
     return 0;
 }
 
+/* Serves connections with fn(stream, arg) until a signal comes: a main task. */
 static inline int service_run(void *arg)
 {
     rota_signals *signals;
@@ -84,16 +84,19 @@ static inline int service_run(void *arg)
     return rc;
 }
 
-/* Serves connections with fn(stream, arg) until a signal comes. Returns the
- * program's exit status. */
+/* Tells why a main task failed, if it did; the program's exit status. */
+static inline int service_status(const char *program, int rc)
+{
+    if (rc < 0)
+        fprintf(stderr, "%s: %s\n", program, rota_strerror(rc));
+    return rc < 0;
+}
+
 static inline int service_main(const char *program, int port,
                                rota_connection_fn *fn, void *arg)
 {
     struct service service = { port, fn, arg };
-    int rc = rota_run(service_run, &service, NULL);
-    if (rc < 0)
-        fprintf(stderr, "%s: %s\n", program, rota_strerror(rc));
-    return rc < 0;
+    return service_status(program, rota_run(service_run, &service, NULL));
 }
 
 #endif

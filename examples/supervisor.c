@@ -22,7 +22,6 @@ static rota_dur grace; /* from SIGTERM to SIGKILL */
 static void tell(const char *command, const char *what, int number)
 {
     printf("%s: %s %d\n", command, what, number);
-    fflush(stdout);
 }
 
 /* Runs a command until it ends, and gives its status as of waitpid(2). When we
@@ -110,6 +109,7 @@ int main(int argc, char **argv)
         return 2;
     }
     grace = rota_seconds(seconds);
+    setlinebuf(stdout);
     int rc = rota_run(supervise, commands, NULL);
     if (rc < 0)
         fprintf(stderr, "%s: %s\n", argv[0], rota_strerror(rc));

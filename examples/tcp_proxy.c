@@ -3,44 +3,18 @@
  *
  *     tcp_proxy 8080 example.org 80
  *
- * Two tasks serve a connection, one for each direction, and each has one
- * buffer: it reads no more before the other side has taken all of that. So a
- * side that reads slowly slows down who writes to it, by TCP's own means, and
- * never grows memory. The end of one direction is passed on, and the other
- * goes on until its own.
+ * A slow reader slows down who writes to it and never grows memory; the end of
+ * one direction is passed on while the other goes on. See pump.h for how.
  */
+#include "pump.h"
 #include "service.h"
 
-enum { BUFFER = 65536, CONNECT_SECONDS = 10 };
+enum { CONNECT_SECONDS = 10 };
 
 struct target {
     const char *host;
     int port;
 };
-
-/* Passes on all of one direction, and its end. */
-ROTA_ASYNC(pump, (rota_stream *, from), (rota_stream *, to))
-{
-    char data[BUFFER];
-    ssize_t n;
-    int rc = 0;
-    while (rc == 0 && (n = rota_stream_read(from, data, sizeof data)) != 0)
-        rc = n < 0 ? (int)n : rota_stream_write(to, data, (size_t)n, NULL);
-    return rc < 0 ? rc : rota_stream_write_eof(to);
-}
-
-/* When one direction fails, the group ends the other. */
-static int pass_on(rota_stream *client, rota_stream *target)
-{
-    rota_group g;
-    int rc = rota_group_begin(&g, 0);
-    if (rc < 0)
-        return rc;
-    rc = rota_group_create_task(&g, pump, client, target);
-    if (rc == 0)
-        rc = pump(target, client);
-    return rota_group_end(&g, rc);
-}
 
 static int serve_client(rota_stream *client, void *arg)
 {
@@ -57,10 +31,9 @@ static int serve_client(rota_stream *client, void *arg)
                  t->port, rota_strerror(rc));
         return 0;
     }
-    rc = pass_on(client, target);
+    rc = pump_both_ways(client, target);
     rota_stream_close(target);
-    /* Either side may leave when it likes. */
-    return rc == -ECONNRESET || rc == -EPIPE ? 0 : rc;
+    return rc;
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,42 @@
+/*
+ * Two connections joined: what one side sends the other gets.
+ *
+ * A task for each direction, with one buffer each: it reads no more before the
+ * other side has taken all of that. So a side that reads slowly slows down who
+ * writes to it, by TCP's own means, and never grows memory. The end of one
+ * direction is passed on, and the other goes on until its own.
+ */
+#ifndef EXAMPLES_PUMP_H
+#define EXAMPLES_PUMP_H
+
+#include "rota.h"
+
+enum { PUMP_BUFFER = 65536 };
+
+/* Passes on all of one direction, and its end. */
+static ROTA_ASYNC(pump, (rota_stream *, from), (rota_stream *, to))
+{
+    char data[PUMP_BUFFER];
+    ssize_t n;
+    int rc = 0;
+    while (rc == 0 && (n = rota_stream_read(from, data, sizeof data)) != 0)
+        rc = n < 0 ? (int)n : rota_stream_write(to, data, (size_t)n, NULL);
+    return rc < 0 ? rc : rota_stream_write_eof(to);
+}
+
+/* Joins them until both directions have ended. When one fails, the group ends
+ * the other. 0, also when a side has left without a word; a negative errno. */
+static inline int pump_both_ways(rota_stream *a, rota_stream *b)
+{
+    rota_group g;
+    int rc = rota_group_begin(&g, 0);
+    if (rc < 0)
+        return rc;
+    rc = rota_group_create_task(&g, pump, a, b);
+    if (rc == 0)
+        rc = pump(b, a);
+    rc = rota_group_end(&g, rc);
+    return rc == -ECONNRESET || rc == -EPIPE ? 0 : rc;
+}
+
+#endif
