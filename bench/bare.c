@@ -54,12 +54,22 @@ static void answer_init(struct bare_answer *answer, const char *path)
         memcpy(answer->bytes + i * answer->len, one, answer->len);
 }
 
-static int listen_on(long port)
+static void descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int bare_listen(long port)
 {
     const int on = 1;
     struct sockaddr_in at = { .sin_family = AF_INET,
                               .sin_port = htons((uint16_t)port),
                               .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    descriptors_raise();
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         bare_die("socket", errno);
@@ -71,15 +81,6 @@ static int listen_on(long port)
     if (listen(fd, BARE_BACKLOG) < 0)
         bare_die("listen", errno);
     return fd;
-}
-
-static void descriptors_raise(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 int bare_start(int argc, char **argv, struct bare_answer *answer)
@@ -99,7 +100,6 @@ int bare_start(int argc, char **argv, struct bare_answer *answer)
         exit(2);
     }
     signal(SIGPIPE, SIG_IGN);
-    descriptors_raise();
     answer_init(answer, path);
-    return listen_on(port);
+    return bare_listen(port);
 }

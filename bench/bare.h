@@ -31,6 +31,10 @@ struct bare_answer {
  */
 int bare_start(int argc, char **argv, struct bare_answer *answer);
 
+/* A non-blocking socket that listens on 127.0.0.1; ends the program with a
+ * message if that fails. Raises the limit of descriptors, too. */
+int bare_listen(long port);
+
 /* Ends the program with what failed; error is an errno. */
 __attribute__((noreturn)) void bare_die(const char *what, int error);
 

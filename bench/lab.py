@@ -204,9 +204,8 @@ def aligned(table):
         for c, w, r in zip(row, widths, right)).rstrip() for row in rows)
 
 
-def document(name, text, svg):
-    """Puts results into docs/benchmarks.md, between the marks of that name,
-    and the plot beside it."""
+def insert(name, text):
+    """Puts text into docs/benchmarks.md, between the marks of that name."""
     page = os.path.join(ROOT, "docs", "benchmarks.md")
     begin, end = "<!-- %s: begin -->" % name, "<!-- %s: end -->" % name
     with open(page, encoding="utf-8") as f:
@@ -214,11 +213,15 @@ def document(name, text, svg):
     _, found, after = rest.partition(end)
     if not found:
         raise LabError("docs/benchmarks.md has no place for " + name)
-    image = "benchmarks-%s.svg" % name
-    shutil.copyfile(svg, os.path.join(ROOT, "docs", image))
     with open(page, "w", encoding="utf-8") as f:
-        f.write("%s%s\n\n![The table below as a plot](%s)\n\n%s\n%s%s"
-                % (before, begin, image, text, end, after))
+        f.write("%s%s\n\n%s\n%s%s" % (before, begin, text, end, after))
+
+
+def document(name, text, svg):
+    """Puts results into docs/benchmarks.md, and the plot beside it."""
+    image = "benchmarks-%s.svg" % name
+    insert(name, "![The table below as a plot](%s)\n\n%s" % (image, text))
+    shutil.copyfile(svg, os.path.join(ROOT, "docs", image))
 
 
 def machine():
