@@ -11,13 +11,8 @@
 
 #include "coro/overflow.h"
 
-enum { STACK_ALIGN = 16 };
-
 _Static_assert(offsetof(struct coro_thread, back) == 0,
                "switch_*.S find it there");
-
-/* switch_*.S */
-void *coro_frame(void *top, void (*entry)(void *), void *arg);
 
 /* Called by the trampoline there, and by nobody else. */
 void coro_begin(struct coro_thread *t, void (*entry)(void *), void *arg)
@@ -69,18 +64,6 @@ void coro_attach(struct coro_thread *t)
 void coro_detach(void)
 {
     this_thread = NULL;
-}
-
-void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
-               void *arg, size_t room, void **room_at)
-{
-    uintptr_t top = (uintptr_t)stack->top - room;
-    top &= ~(uintptr_t)(STACK_ALIGN - 1);
-    if (room_at)
-        *room_at = (void *)top;
-    c->stack = stack;
-    c->sp = coro_frame((void *)top, entry, arg);
-    sanitize_coro_new(&c->sanitize, stack->base, stack->top);
 }
 
 /* The compiler makes a jump of the last call. So a coroutine that ends has

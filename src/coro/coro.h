@@ -29,6 +29,12 @@ typedef int coro_over(struct coro_thread *t);
 #include "coro/switch_aarch64.h"
 #endif
 
+/* Where above the saved stack pointer lies what a backtrace begins with. */
+enum {
+    CORO_SAVED_FP = offsetof(struct coro_frame, fp),
+    CORO_SAVED_PC = offsetof(struct coro_frame, pc),
+};
+
 /* What a C++ runtime keeps of a thread: the exceptions being handled, and how
  * many are on their way (__cxa_eh_globals of the Itanium C++ ABI). */
 struct coro_exceptions {
@@ -95,6 +101,9 @@ void coro_attach(struct coro_thread *t);
  * what it holds is left as it is. */
 void coro_detach(void);
 
+/* switch_*.S: takes the rest of a new coroutine's frame, and begins. */
+void coro_trampoline(void);
+
 /*
  * Prepares `c` to run entry(arg) on `stack` at the first switch to it. The
  * entry must end with coro_exit; `room` bytes below the stack's top are left
@@ -103,8 +112,23 @@ void coro_detach(void);
  * must leave enough to run on. The floating point control words are those of
  * the caller. `name` and `site` are untouched.
  */
-void coro_init(struct coro *c, struct stack *stack, void (*entry)(void *),
-               void *arg, size_t room, void **room_at);
+static inline void coro_init(struct coro *c, struct stack *stack,
+                             void (*entry)(void *), void *arg, size_t room,
+                             void **room_at)
+{
+    uintptr_t top = (uintptr_t)stack->top - room;
+    top -= top % STACK_ALIGN;
+    if (room_at)
+        *room_at = (void *)top;
+    c->stack = stack;
+    struct coro_frame *f = (struct coro_frame *)top - 1;
+    *f = (struct coro_frame){ .pc = coro_trampoline,
+                              .entry = entry,
+                              .arg = arg };
+    coro_frame_control(f);
+    c->sp = f;
+    sanitize_coro_new(&c->sanitize, stack->base, stack->top);
+}
 
 /* The first half of a switch, on the stack being left. */
 SANITIZE_INLINE void coro_depart(struct coro_thread *t, struct coro *to,

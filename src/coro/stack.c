@@ -11,7 +11,9 @@
  * zero, and reading one maps the one shared zero page: zeroes at the
  * watermark tell that nobody went deeper, without a system call and without a
  * resident page. A frame may step over the watermark and leave it zero, so
- * at each 256th recycling the deep part is given back unseen.
+ * at each 256th look the deep part is given back unseen. Looking takes longer
+ * than all the rest of a recycling, so the stack put back last is looked at
+ * when another one comes: mostly it goes out again before.
  *
  * A program whose tasks all go deep would pay for its deep pages again with
  * each task; a few stacks of each pool, by a budget in bytes, may keep theirs.
@@ -127,8 +129,18 @@ static bool slab_free(struct stack_pool *p, struct stack_slab *slab)
     return true;
 }
 
+/* The last one put back is no longer spared the look. */
+static void keep_last(struct stack_pool *p)
+{
+    struct stack *last = p->last;
+    p->last = NULL;
+    if (last)
+        stack_keep(p, last);
+}
+
 void stack_pool_fini(struct stack_pool *p)
 {
+    keep_last(p);
     for (int i = 0; i < STACK_CLASSES; i++)
         list_each_safe (it, &p->classes[i].slabs) {
             struct stack_slab *slab = container_of(it, struct stack_slab, link);
@@ -204,6 +216,7 @@ static struct stack *carve(struct stack_pool *p, struct stack_class *class,
     s->mark = mark - s->base < PROBES * PROBE_STEP ? NULL : mark;
     s->guarded = guard_install(low);
     p->unguarded += !s->guarded;
+    s->usual = s->guarded && class == &p->classes[STACK_DEFAULT_CLASS];
     s->valgrind = sanitize_stack_new(s->base, s->top);
     return s;
 }
@@ -221,7 +234,7 @@ static int class_of(size_t *size)
     return i < STACK_CLASSES ? i : -1;
 }
 
-struct stack *stack_get(struct stack_pool *p, size_t size)
+struct stack *stack_find(struct stack_pool *p, size_t size)
 {
     int i = class_of(&size);
     if (i < 0)
@@ -298,19 +311,19 @@ static void check_canary(const struct stack *s)
     abort();
 }
 
-void stack_put(struct stack_pool *p, struct stack *s)
+void stack_keep(struct stack_pool *p, struct stack *s)
 {
     struct stack_class *class = s->slab->class;
     sanitize_open(s->base, s->top);
     check_canary(s);
-    p->live--;
     s->slab->used--;
-    bool full = p->cached >= CACHE_MOST;
+    bool full = p->cached > CACHE_MOST;
     if (!full)
         recycle_deep(p, s);
-    else if (s->slab->used == 0 && slab_free(p, s->slab))
+    else if (s->slab->used == 0 && slab_free(p, s->slab)) {
+        p->cached--;
         return;
-    p->cached++;
+    }
     p->warm++;
     list_insert(full ? &class->free : class->free.next, &s->link);
     if (p->warm > WARM_MOST)
@@ -320,6 +333,7 @@ void stack_put(struct stack_pool *p, struct stack *s)
 
 void stack_pool_trim(struct stack_pool *p)
 {
+    keep_last(p);
     for (int i = 0; i < STACK_CLASSES; i++) {
         struct stack_class *class = &p->classes[i];
         list_each_safe (it, &class->slabs) {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "coro/sanitize.h"
 
 enum {
     STACK_DEFAULT = 256 * 1024,
@@ -19,6 +20,7 @@ enum {
     STACK_MOST = 1 << 30,
     STACK_CLASSES = 17, /* the powers of two from least to most */
     STACK_DEFAULT_CLASS = 4,
+    STACK_ALIGN = 16,
 };
 
 struct stack {
@@ -30,9 +32,10 @@ struct stack {
     struct stack_slab *slab;
     struct list link;  /* in its class' free list while it is not out */
     bool guarded;      /* a guard lies below base */
+    bool usual;        /* it is, and the stack of the default size */
     bool deep;         /* may keep its deep pages, see stack.c */
     bool cold;         /* holds no memory */
-    uint8_t uses;      /* counts recyclings; at 0, its deep part is dropped */
+    uint8_t uses;      /* counts looks; at 0, its deep part is dropped */
     unsigned valgrind; /* id at Valgrind */
 };
 
@@ -44,11 +47,14 @@ struct stack_class {
 
 /* One pool per loop; it is not locked, and not moved. */
 struct stack_pool {
-    size_t live;       /* stacks handed out */
-    size_t cached;     /* stacks kept for reuse, */
-    size_t warm;       /* and those of them that hold memory */
-    size_t unguarded;  /* handed out for the first time without a guard */
-    size_t deep_bytes; /* what the stacks that are `deep` may hold */
+    struct stack *last; /* put back last, a usual one, and in no list: whether
+                           it was used deeply is looked at when the next one
+                           comes; NULL: it went out again */
+    size_t live;        /* stacks handed out */
+    size_t cached;      /* stacks kept for reuse, */
+    size_t warm;        /* and those of them that hold memory */
+    size_t unguarded;   /* handed out for the first time without a guard */
+    size_t deep_bytes;  /* what the stacks that are `deep` may hold */
     struct stack_class classes[STACK_CLASSES];
 };
 
@@ -58,14 +64,43 @@ void stack_pool_init(struct stack_pool *p);
  * put back (an abandoned task's). */
 void stack_pool_fini(struct stack_pool *p);
 
+/* stack_get where the last one put back is not what is wanted. */
+struct stack *stack_find(struct stack_pool *p, size_t size);
+
+/* A stack comes to those that are kept. */
+void stack_keep(struct stack_pool *p, struct stack *s);
+
 /* A stack of at least `size` usable bytes (0: the default), rounded up to a
  * size class; NULL: no memory, or more than STACK_MOST (-ENOMEM to the
  * user). What it holds is unspecified. */
-struct stack *stack_get(struct stack_pool *p, size_t size);
+static inline struct stack *stack_get(struct stack_pool *p, size_t size)
+{
+    struct stack *s = p->last;
+    if (!s || size)
+        return stack_find(p, size);
+    p->last = NULL;
+    p->cached--;
+    p->live++;
+    sanitize_open(s->base, s->top);
+    return s;
+}
 
 /* Gives a stack back. Pages below the watermark go back to the kernel when
  * they were touched. */
-void stack_put(struct stack_pool *p, struct stack *s);
+static inline void stack_put(struct stack_pool *p, struct stack *s)
+{
+    p->cached++;
+    p->live--;
+    if (!s->usual) {
+        stack_keep(p, s);
+        return;
+    }
+    struct stack *before = p->last;
+    p->last = s;
+    sanitize_close(s->base, s->top);
+    if (before)
+        stack_keep(p, before);
+}
 
 /* Gives the memory of cached stacks back to the kernel; called when idle or
  * short of memory. Costs a system call for each warm stack. */

@@ -1,19 +1,26 @@
 /*
  * The switch on aarch64 (AAPCS64). It is inline: the compiler saves what it
  * still needs of all that is clobbered here, and nothing is saved twice. What
- * it cannot be told lies on the stack being left; this file and
- * switch_aarch64.S alone know the layout:
- *
- *   sp +0 x29  +8 where to go on  +16 fpcr
- *
- * A new coroutine has its entry and its argument 32 above sp. One goes on by
- * a jump: why is told in switch_x86_64.h.
+ * it cannot be told lies on the stack being left, as struct coro_frame says.
+ * One goes on by a jump: why is told in switch_x86_64.h.
  */
 #ifndef CORO_SWITCH_AARCH64_H
 #define CORO_SWITCH_AARCH64_H
 
-/* Where above the saved stack pointer lies what a backtrace begins with. */
-enum { CORO_SAVED_FP = 0, CORO_SAVED_PC = 8 };
+#include <stddef.h>
+#include <stdint.h>
+
+/* What lies at the saved stack pointer. */
+struct coro_frame {
+    void *fp;
+    void (*pc)(void); /* where to go on */
+    uint64_t fpcr;
+    void *x19;
+
+    /* Of a new coroutine only: taken by the trampoline. */
+    void (*entry)(void *arg);
+    void *arg;
+};
 
 #ifdef __ARM_FEATURE_SVE
 #define SWITCH_SVE                                                       \
@@ -66,10 +73,16 @@ static inline __attribute__((always_inline)) void *coro_swap(void **save,
 
 /* The same for the last step of a function, which then returns what `over`
  * does. */
-static inline __attribute__((always_inline)) int
-coro_swap_last(void **save, void *load, struct coro_thread *t, coro_over *over)
+static inline __attribute__((always_inline)) int coro_swap_last(
+    void **save, void *load, struct coro_thread *t, coro_over *over)
 {
     return over(coro_swap(save, load, t));
+}
+
+/* Notes the control register of the caller. */
+static inline void coro_frame_control(struct coro_frame *f)
+{
+    __asm__("mrs %0, fpcr" : "=r"(f->fpcr));
 }
 
 #endif

@@ -1,45 +1,18 @@
 /*
- * Where a coroutine begins on x86-64 (System V ABI): what coro_swap
- * (switch_x86_64.h) finds on a new stack, and where that leads. And the switch
- * that goes on in a caller, which no C can express. The property
- * note at the end does not claim shadow stacks: a switch would have to change
- * them too.
+ * Where a coroutine begins on x86-64 (System V ABI). And the switch that goes
+ * on in a caller, which no C can express. The property note at the end does
+ * not claim shadow stacks: a switch would have to change them too.
  */
 
-#define FRAME 48
 #define BACK 0 /* of struct coro_thread */
 #define MXCSR_CONTROL 0xffc0
 
 	.text
 
 /*
- * void *coro_frame(void *top, void (*entry)(void *), void *arg)
- * Lays out below `top` (aligned to 16) what coro_swap pops, so that it ends
- * up in the trampoline; returns sp. The control words are the creator's.
- */
-	.globl	coro_frame
-	.hidden	coro_frame
-	.type	coro_frame, @function
-	.p2align 4
-coro_frame:
-	.cfi_startproc
-	endbr64
-	leaq	coro_trampoline(%rip), %rcx
-	leaq	-FRAME(%rdi), %rax
-	stmxcsr	(%rax)
-	fnstcw	4(%rax)
-	movq	$0, 8(%rax)
-	movq	$0, 16(%rax)
-	movq	%rcx, 24(%rax)
-	movq	%rsi, 32(%rax)
-	movq	%rdx, 40(%rax)
-	ret
-	.cfi_endproc
-	.size	coro_frame, . - coro_frame
-
-/*
- * The outermost frame of every coroutine. Unwinders end here: the return
- * address is undefined, the frame pointer zero.
+ * The outermost frame of every coroutine, jumped to with what is new in its
+ * struct coro_frame on the stack. Unwinders end here: the return address is
+ * undefined, the frame pointer zero.
  */
 	.globl	coro_trampoline
 	.hidden	coro_trampoline

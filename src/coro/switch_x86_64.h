@@ -1,21 +1,32 @@
 /*
  * The switch on x86-64 (System V ABI). It is inline: the compiler saves what
  * it still needs of all that is clobbered here, and nothing is saved twice.
- * What it cannot be told lies on the stack being left; this file and
- * switch_x86_64.S alone know the layout:
+ * What it cannot be told lies on the stack being left, as struct coro_frame
+ * says.
  *
- *   sp +0 mxcsr  +4 x87 control word  +8 rbx  +16 rbp  +24 where to go on
- *
- * A new coroutine has its entry and its argument above that. One goes on by a
- * jump. A return would take from the processor's stack of calls an address
- * that whoever left has put there: wrong whenever the two have come here by
- * different ways, and most of all where a task begins or ends.
+ * One goes on by a jump. A return would take from the processor's stack of
+ * calls an address that whoever left has put there: wrong whenever the two
+ * have come here by different ways, and most of all where a task begins or
+ * ends.
  */
 #ifndef CORO_SWITCH_X86_64_H
 #define CORO_SWITCH_X86_64_H
 
-/* Where above the saved stack pointer lies what a backtrace begins with. */
-enum { CORO_SAVED_FP = 16, CORO_SAVED_PC = 24 };
+#include <stddef.h>
+#include <stdint.h>
+
+/* What lies at the saved stack pointer. */
+struct coro_frame {
+    uint32_t mxcsr;
+    uint16_t x87; /* control word */
+    void *rbx;
+    void *fp;
+    void (*pc)(void); /* where to go on */
+
+    /* Of a new coroutine only: taken by the trampoline. */
+    void (*entry)(void *arg);
+    void *arg;
+};
 
 /* The control bits of mxcsr; the rest tell of what has happened and are not
  * preserved. */
@@ -89,5 +100,11 @@ static inline __attribute__((always_inline)) void *coro_swap(void **save,
  */
 int coro_swap_last(void **save, void *load, struct coro_thread *t,
                    coro_over *over);
+
+/* Notes the control words of the caller. */
+static inline void coro_frame_control(struct coro_frame *f)
+{
+    __asm__("stmxcsr %0\n\tfnstcw %1" : "=m"(f->mxcsr), "=m"(f->x87));
+}
 
 #endif

@@ -78,13 +78,11 @@ void debug_fini(struct runtime *rt)
     ledger_set_last(&rt->ledger);
 }
 
-void debug_measure(struct rota_task *t)
+void debug_over(struct rota_task *t)
 {
     usage_note(&t->runtime->debug->usages, t);
-}
-
-void debug_keep(struct rota_task *t)
-{
+    if (__atomic_load_n(&t->done.refs, __ATOMIC_RELAXED) == 1)
+        return;
     pthread_mutex_lock(&ended_lock);
     t->kept = true;
     list_push(&t->runtime->debug->ended, &t->in_runtime);

@@ -11,12 +11,6 @@
 #include "loop/sim.h"
 #include "rota/log.h"
 
-struct loop *loop_current(void)
-{
-    struct coro_thread *t = coro_thread();
-    return t && !t->worker ? container_of(t, struct loop, thread) : NULL;
-}
-
 /* A seed that differs each time. Where the kernel has none yet (at boot), the
  * time will do: nothing secret hangs on it. */
 static uint64_t any_seed(void)

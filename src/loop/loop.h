@@ -90,7 +90,11 @@ struct loop {
 };
 
 /* The running thread's loop, NULL when it runs none. */
-struct loop *loop_current(void) ROTA_INTERNAL(loop_current);
+static inline struct loop *loop_current(void)
+{
+    struct coro_thread *t = coro_thread();
+    return t && !t->worker ? container_of(t, struct loop, thread) : NULL;
+}
 
 /* The same, where there is one: what a coroutine calls to pause. Not by way of
  * the coroutine's own record: switch after switch, the processor would wait

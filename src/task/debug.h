@@ -22,11 +22,9 @@ void debug_close(struct runtime *rt);
 /* The loop is gone: the last look, and the end of rt->debug. */
 void debug_fini(struct runtime *rt);
 
-/* `t` has ended, and its stack is as it left it. */
-void debug_measure(struct rota_task *t);
-
-/* `t` is over, and somebody holds a handle. */
-void debug_keep(struct rota_task *t);
+/* `t` has ended, and its stack is as it left it: notes how much of that was
+ * used, and keeps the task in the ledger if somebody holds a handle. */
+void debug_over(struct rota_task *t);
 
 /* The last handle of one that was kept is dropped. From any thread. */
 void debug_forget(struct rota_task *t);

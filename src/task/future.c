@@ -141,7 +141,7 @@ int future_flat(struct rota_future *f)
     return f->state == ROTA_CANCELLED ? -ROTA_ECHILD : f->rc;
 }
 
-void future_fini(struct rota_future *f)
+void future_clear(struct rota_future *f)
 {
     if (f->state == ROTA_ERROR && !f->observed)
         report(f);
@@ -185,7 +185,6 @@ rota_future *rota_future_new(void)
     struct rota_future *f = malloc(sizeof *f);
     if (!f)
         return NULL;
-    *f = (struct rota_future){ 0 };
     future_init(f, rt, NULL);
     return f;
 }

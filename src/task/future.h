@@ -31,13 +31,11 @@ struct rota_future {
     struct rota_task *task; /* whose it is; NULL: a bare future */
 };
 
-/* In memory that is zero. */
+/* Of `task`, or bare (NULL). */
 static inline void future_init(struct rota_future *f, struct runtime *rt,
                                struct rota_task *task)
 {
-    f->refs = 1;
-    f->runtime = rt;
-    f->task = task;
+    *f = (struct rota_future){ .refs = 1, .runtime = rt, .task = task };
     list_init(&f->watches);
 }
 
@@ -57,7 +55,14 @@ int future_finish(struct rota_future *f, enum rota_state state, int rc);
 int future_flat(struct rota_future *f);
 
 /* Reports the failure if nobody looked, and frees what the outcome holds. */
-void future_fini(struct rota_future *f);
+void future_clear(struct rota_future *f);
+
+/* The same: mostly there is nothing to do. */
+static inline void future_fini(struct rota_future *f)
+{
+    if (f->state == ROTA_ERROR || f->callbacks || f->value || f->err)
+        future_clear(f);
+}
 
 /* Parks the running task until `f` is done: 0, or -ECANCELED unless
  * shielded. */

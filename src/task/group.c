@@ -18,7 +18,6 @@ void group_open(struct group *g, struct rota_task *host, unsigned flags)
     bool prepared = flags & ROTA_GROUP_PREPARED;
     scope_open(&g->scope, host ? host->scope : NULL, host,
                prepared ? ROTA_SCOPE_PREPARED : 0);
-    list_init(&g->members);
     g->live = 0;
     g->host = host;
     g->ender = NULL;
@@ -65,7 +64,6 @@ void group_place_freed(struct group *g)
 
 void group_leave(struct group *g, struct rota_task *t)
 {
-    list_remove(&t->in_group);
     g->live--;
     if (t->done.state == ROTA_CANCELLED)
         g->cut = true;
@@ -77,16 +75,15 @@ void group_leave(struct group *g, struct rota_task *t)
         g->won = true;
         scope_cancel(&g->scope, "another member of the group was first");
     }
-    group_place_freed(g);
+    if (g->limit > 0 || g->ender)
+        group_place_freed(g);
 }
 
 void group_adopt(struct group *g, struct rota_task *t)
 {
     struct group *from = t->group;
-    list_remove(&t->in_group);
     from->live--;
     t->group = g;
-    list_push(&g->members, &t->in_group);
     g->live++;
     g->promised--;
     scope_move(t->root, &g->scope);

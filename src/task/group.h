@@ -13,8 +13,7 @@ enum { GROUP_ERRORS_KEPT = 16 };
 
 struct group {
     struct scope scope;
-    struct list members; /* tasks */
-    size_t live;
+    size_t live;            /* members */
     struct rota_task *host; /* who opened it; NULL: the runtime */
     struct clause *ender;   /* the host, waiting for the end */
     unsigned flags;

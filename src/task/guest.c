@@ -67,6 +67,7 @@ struct rota_task *guest_new(struct runtime *rt, const struct task_spec *spec,
         return NULL;
     }
     task_set_up(t, rt, stack, spec);
+    t->context = context_capture();
     t->guest = true;
     t->counted = rank == POST_INSIDE;
     atomic_init(&t->far.asked, FAR_ARRIVE);

@@ -57,14 +57,6 @@ bool loops_held(struct runtime *rt)
     return atomic_load(&rt->outside.refs) > 1;
 }
 
-void loops_record_gone(struct runtime *rt)
-{
-    if (rt->outside.outlived)
-        runtime_unref(rt);
-    else
-        rt->outside.records--;
-}
-
 void loops_close(struct runtime *rt)
 {
     struct outside *o = &rt->outside;

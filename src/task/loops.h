@@ -59,8 +59,4 @@ void loops_close(struct runtime *rt);
 struct rota_task *loops_spawn(struct runtime *me, rota_loop *on,
                               const struct task_spec *spec);
 
-/* A record of a task is freed, by the loop or, when the run is over, by any
- * thread. */
-void loops_record_gone(struct runtime *rt);
-
 #endif

@@ -17,11 +17,6 @@
 #include "task/task.h"
 #include "task/token.h"
 
-struct runtime *runtime_current(void)
-{
-    return (struct runtime *)loop_current();
-}
-
 static const char *current_name(void)
 {
     struct rota_task *t = task_current();

@@ -23,12 +23,12 @@ struct runtime {
     struct group background;
     struct rota_task *main;
     struct pool *pools[POOL_KINDS]; /* made at first use */
-    size_t tasks;            /* alive; set by runtime_count */
-    struct list all;         /* they themselves, oldest first */
-    struct rota_task *spare; /* records of ended ones, for the next, */
-    unsigned spares;         /* and how many */
-    unsigned eager;          /* eager starts that are inside one another */
-    size_t claims;           /* waits that other threads may end */
+    size_t tasks;                   /* alive; set by runtime_count */
+    struct list all;                /* they themselves, oldest first */
+    struct rota_task *spare;        /* records of ended ones, for the next, */
+    unsigned spares;                /* and how many */
+    unsigned eager; /* eager starts that are inside one another */
+    size_t claims;  /* waits that other threads may end */
     rota_run_options options;
 
     struct context *context; /* of the callback that runs; NULL: none */
@@ -80,7 +80,10 @@ int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
                 const struct sim_setup *simulated);
 
 /* The running thread's runtime; NULL when it runs none. */
-struct runtime *runtime_current(void) ROTA_INTERNAL(runtime_current);
+static inline struct runtime *runtime_current(void)
+{
+    return (struct runtime *)loop_current();
+}
 
 /* Makes `rt` this thread's runtime, without a main task; and back. A setup
  * makes the world simulated. */

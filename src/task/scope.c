@@ -20,11 +20,6 @@ _Static_assert(sizeof(struct scope) <= sizeof(rota_scope),
 
 static const char *const deadline_reason = "deadline";
 
-static bool outer_visible(const struct scope *s)
-{
-    return !s->shield && s->parent && s->parent->visible;
-}
-
 /* The node after `s` in a walk of the tree below `top`; NULL at the end. */
 static struct scope *walk(struct scope *s, struct scope *top, bool descend)
 {
@@ -42,7 +37,7 @@ static void spread(struct scope *top)
 {
     bool changed;
     for (struct scope *s = top; s; s = walk(s, top, changed)) {
-        bool visible = s->cancelled || outer_visible(s);
+        bool visible = s->cancelled || scope_outer_visible(s);
         changed = visible != s->visible || s == top;
         s->visible = visible;
         if (visible && s->task && s->task->scope == s)
@@ -50,56 +45,17 @@ static void spread(struct scope *top)
     }
 }
 
-/* Inline, so that where `flags` is a constant its bits are one store. */
-static inline __attribute__((always_inline)) void set_up(struct scope *s,
-                                                         struct scope *parent,
-                                                         struct rota_task *task,
-                                                         unsigned flags)
-{
-    bool cancelled = (flags & ROTA_SCOPE_PREPARED) && s->cancelled;
-    const char *reason = cancelled ? s->reason : NULL;
-    *s = (struct scope){
-        .parent = parent,
-        .task = task,
-        .deadline = ROTA_FOREVER,
-        .reason = reason,
-        .shield = (flags & ROTA_SCOPE_SHIELD) != 0,
-        .strict = (flags & ROTA_SCOPE_STRICT) != 0,
-        .timeout = (flags & ROTA_SCOPE_TIMEOUT) != 0,
-        .open = true,
-        .cancelled = cancelled,
-    };
-    list_init(&s->children);
-    list_init(&s->sibling);
-    if (parent)
-        list_push(&parent->children, &s->sibling);
-    if (cancelled || outer_visible(s))
-        s->visible = true;
-}
-
-void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
-                unsigned flags)
-{
-    if (flags == 0)
-        set_up(s, parent, task, 0);
-    else
-        set_up(s, parent, task, flags);
-}
-
 static struct loop *scope_loop(struct scope *s)
 {
     return task_loop(s->task);
 }
 
-void scope_close(struct scope *s)
+void scope_disarm(struct scope *s)
 {
     if (s->timer.place)
         timer_cancel(&scope_loop(s)->timers, &s->timer);
     if (s->links)
         token_unlink(&s->links);
-    list_remove(&s->sibling);
-    s->open = false;
-    s->ended = true;
 }
 
 void scope_move(struct scope *s, struct scope *parent)
@@ -131,7 +87,7 @@ int scope_result(struct scope *s, int rc)
 {
     if (s->strict && s->delivered && rc >= 0)
         rc = -ECANCELED;
-    if (rc != -ECANCELED || !s->cancelled || outer_visible(s))
+    if (rc != -ECANCELED || !s->cancelled || scope_outer_visible(s))
         return rc;
     s->caught = true;
     return s->expired && s->timeout ? -ETIMEDOUT : 0;

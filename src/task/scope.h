@@ -42,12 +42,50 @@ static inline struct scope *scope_of(rota_scope *s)
     return (struct scope *)s;
 }
 
-/* Opens `s` below `parent` for `task`; both may be NULL. */
-void scope_open(struct scope *s, struct scope *parent, struct rota_task *task,
-                unsigned flags);
+/* Is a cancellation from outside seen inside? */
+static inline bool scope_outer_visible(const struct scope *s)
+{
+    return !s->shield && s->parent && s->parent->visible;
+}
+
+/* Opens `s` below `parent` for `task`; both may be NULL. Inline, since each
+ * task has one, and where `flags` is a constant there is little to do. */
+static inline void scope_open(struct scope *s, struct scope *parent,
+                              struct rota_task *task, unsigned flags)
+{
+    bool cancelled = (flags & ROTA_SCOPE_PREPARED) && s->cancelled;
+    const char *reason = cancelled ? s->reason : NULL;
+    *s = (struct scope){
+        .parent = parent,
+        .task = task,
+        .deadline = ROTA_FOREVER,
+        .reason = reason,
+        .shield = (flags & ROTA_SCOPE_SHIELD) != 0,
+        .strict = (flags & ROTA_SCOPE_STRICT) != 0,
+        .timeout = (flags & ROTA_SCOPE_TIMEOUT) != 0,
+        .open = true,
+        .cancelled = cancelled,
+    };
+    list_init(&s->children);
+    list_init(&s->sibling);
+    if (parent)
+        list_push(&parent->children, &s->sibling);
+    if (cancelled || scope_outer_visible(s))
+        s->visible = true;
+}
+
+/* Disarms its deadline, and takes it from its tokens. */
+void scope_disarm(struct scope *s);
 
 /* Takes it out of the tree; its deadline is disarmed. */
-void scope_close(struct scope *s);
+static inline void scope_close(struct scope *s)
+{
+    if (s->timer.place || s->links)
+        scope_disarm(s);
+    list_remove(&s->sibling);
+    s->open = false;
+    s->ended = true;
+}
 
 /* Hangs it, with all below, below `parent`. */
 void scope_move(struct scope *s, struct scope *parent);

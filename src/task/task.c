@@ -51,16 +51,14 @@ static void bury(void *arg)
     struct stack *stack = t->co.coro.stack;
     t->scope = t->root = NULL; /* they go with the stack */
     coro_fini(&t->co.coro);
+    list_remove(&t->in_runtime);
+    runtime_count(rt, -1);
     if (rt->debug)
-        debug_measure(t);
+        debug_over(t);
     if (t->guest)
         guest_stack_put(rt, stack);
     else
         stack_put(&rt->loop.stacks, stack);
-    list_remove(&t->in_runtime);
-    runtime_count(rt, -1);
-    if (rt->debug && __atomic_load_n(&t->done.refs, __ATOMIC_RELAXED) > 1)
-        debug_keep(t);
     task_drop(t);
 }
 
@@ -76,10 +74,9 @@ static void check_closed(struct rota_task *t)
 /* The text of an error that was handled is not that of another one. */
 static void drop_stale_error(struct rota_task *t, int rc)
 {
-    if (rc < 0 && rc == t->failed)
+    if (!t->done.err || (rc < 0 && rc == t->failed))
         return;
-    if (t->done.err)
-        free(t->done.err);
+    free(t->done.err);
     t->done.err = NULL;
 }
 
@@ -92,7 +89,7 @@ static void lose_held(struct rota_task *t)
     }
 }
 
-void task_settle(struct rota_task *t)
+static inline void settle(struct rota_task *t)
 {
     check_closed(t);
     if (t->defers) {
@@ -106,9 +103,14 @@ void task_settle(struct rota_task *t)
     lose_held(t);
 }
 
+void task_settle(struct rota_task *t)
+{
+    settle(t);
+}
+
 static void end(struct rota_task *t, int rc)
 {
-    task_settle(t);
+    settle(t);
     drop_stale_error(t, rc);
     enum rota_state state = rc >= 0 ? ROTA_OK : ROTA_ERROR;
     if (rc == -ECANCELED && t->root->visible)
@@ -157,7 +159,13 @@ static struct rota_task *record_get(struct runtime *rt)
 /* Once the run is over this may be any thread, and the heap's is all. */
 static void record_put(struct runtime *rt, struct rota_task *t)
 {
-    if (rt->outside.outlived || rt->spares == SPARES_MOST) {
+    if (rt->outside.outlived) {
+        free(t);
+        runtime_unref(rt);
+        return;
+    }
+    rt->outside.records--;
+    if (rt->spares == SPARES_MOST) {
         free(t);
         return;
     }
@@ -181,15 +189,24 @@ void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
 {
     static const rota_task_options defaults;
     const rota_task_options *o = spec->options ? spec->options : &defaults;
-    *t = (struct rota_task){ .co.coro.stack = stack, .runtime = rt };
-    future_init(&t->done, rt, t);
-    t->done.refs = 2; /* the caller's and the runtime's */
-    list_init(&t->held);
-    t->context = context_capture();
-    t->far.post.run = far_asked;
-    t->fn = spec->fn;
+    t->co.ready.run = NULL;
+    t->runtime = rt;
+    t->clauses = NULL;
+    t->claim = NULL;
+    t->gathered = t->blocked = t->named = t->kept = t->guest = t->counted =
+        false;
     t->name = t->co.coro.name = o->name ? o->name : spec->name;
     t->site = t->co.coro.site = o->site ? o->site : spec->site;
+    t->fn = spec->fn;
+    list_init(&t->held);
+    t->context = NULL;
+    t->cancels = t->deliveries = 0;
+    t->awaits = NULL;
+    t->start = NULL;
+    t->defers = NULL;
+    future_init(&t->done, rt, t);
+    t->done.refs = 2; /* the caller's and the runtime's */
+    t->far = (struct far){ .post.run = far_asked };
     if (rt->debug)
         stack_clear(stack);
     void *room;
@@ -206,12 +223,19 @@ void task_admit(struct rota_task *t, struct group *g)
     scope_open(t->root, &g->scope, t, 0);
     t->scope = t->root;
     t->group = g;
-    list_push(&g->members, &t->in_group);
     g->live++;
     list_push(&rt->all, &t->in_runtime);
     runtime_count(rt, 1);
     rt->outside.records++;
     t->co.id = ++rt->loop.made;
+}
+
+/* A snapshot of the variables of whoever makes a task here. */
+static struct context *inherit(struct runtime *rt)
+{
+    struct rota_task *me = task_on(&rt->loop.thread);
+    struct context *c = me ? me->context : rt->context;
+    return c ? context_ref(c) : NULL;
 }
 
 struct rota_task *task_new(struct runtime *rt, struct group *g,
@@ -225,6 +249,7 @@ struct rota_task *task_new(struct runtime *rt, struct group *g,
         return NULL;
     }
     task_set_up(t, rt, stack, spec);
+    t->context = inherit(rt);
     task_admit(t, g);
     start(t, spec->options && spec->options->eager);
     return t;
@@ -239,7 +264,6 @@ void task_free(struct rota_task *t)
     if (t->named)
         free((char *)t->name);
     record_put(rt, t);
-    loops_record_gone(rt);
 }
 
 void task_free_spares(struct runtime *rt)

@@ -103,51 +103,47 @@ struct claim {
 struct rota_task {
     struct loop_coro co;
     struct runtime *runtime;
+    struct scope *scope; /* innermost */
 
     /* The wait it is parked in. */
     struct clause *clauses; /* NULL: not parked, or already won */
+    struct claim *claim;    /* NULL: only its own thread can end the wait */
     unsigned clause_count;
-    unsigned lingering;  /* lost clauses that must fire before it may run */
-    unsigned winner;     /* index of the clause that fired */
-    int wake_rc;         /* what the call returns */
-    struct claim *claim; /* NULL: only its own thread can end the wait */
+    unsigned lingering; /* lost clauses that must fire before it may run */
+    unsigned winner;    /* index of the clause that fired */
+    int wake_rc;        /* what the call returns */
+    bool shielded;      /* cancellation does not end this wait */
+    bool interrupted;   /* it did */
+
+    bool gathered;   /* mark of rota_gather */
+    bool blocked;    /* in rota_wait_all_blocked, and only looking */
+    bool named;      /* the name is its own, on the heap */
+    bool kept;       /* over, and in its runtime's ledger */
+    bool guest;      /* its stack is of the loop's guests */
+    bool counted;    /* among those that come from its crew */
+    rota_time since; /* when it parked: the turn's time */
+
     struct clause alone; /* of a wait in one queue (wait_in) */
-    bool shielded;       /* cancellation does not end this wait */
-    bool interrupted;    /* it did */
-    bool gathered;       /* mark of rota_gather */
-    bool blocked;        /* in rota_wait_all_blocked, and only looking */
-    bool named;          /* the name is its own, on the heap */
-    bool kept;           /* over, and in its runtime's ledger */
-    bool guest;          /* its stack is of the loop's guests */
-    bool counted;        /* among those that come from its crew */
-    rota_time since;     /* when it parked: the turn's time */
-
-    /* Cancellation. */
-    struct scope *scope; /* innermost */
-    struct scope *root;  /* its own level; on its stack, as long as it lives */
-    unsigned cancels;    /* requests, less those taken back */
-    unsigned deliveries; /* of the cancellation it is under */
-
-    struct list held; /* holdings */
-
-    struct rota_task *awaits; /* to find those who wait for themselves */
-    struct group *group;      /* owner */
-    struct start *start;      /* rota_group_start waits for its word; NULL */
-    struct list in_group;     /* among its members */
-    struct list in_runtime;   /* among all tasks of its loop */
-    struct rota_task *spare;  /* the next record without a task */
-
-    rota_fn *fn;
-    void *arg;
-    struct defer *defers;    /* newest first */
-    struct context *context; /* of its variables; NULL: empty */
-    struct rota_future done;
-    int failed; /* the code that done.err belongs to */
-
-    struct far far; /* what other threads ask of it */
-
     const char *name;
     const char *site;
+    rota_fn *fn;
+    void *arg;
+    struct scope *root;      /* its own level; on its stack, as long as it
+                                lives */
+    struct group *group;     /* owner */
+    struct list in_runtime;  /* among all tasks of its loop */
+    struct list held;        /* holdings */
+    struct context *context; /* of its variables; NULL: empty */
+    struct rota_task *spare; /* the next record without a task */
+
+    unsigned cancels;         /* requests, less those taken back */
+    unsigned deliveries;      /* of the cancellation it is under */
+    struct rota_task *awaits; /* to find those who wait for themselves */
+    struct start *start;      /* rota_group_start waits for its word; NULL */
+    struct defer *defers;     /* newest first */
+    struct rota_future done;
+    int failed;     /* the code that done.err belongs to, if there is one */
+    struct far far; /* what other threads ask of it */
 };
 
 static inline struct loop *task_loop(struct rota_task *t)

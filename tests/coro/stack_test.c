@@ -260,16 +260,39 @@ TEST("what steps over the watermark is given back in time")
 {
     need_plain_memory();
     runner_begin();
-    struct stack *s = stack_get(&pool, 0);
+    struct stack *s = stack_get(&pool, 0), *other = stack_get(&pool, 0);
     char *deep = s->top - 100 * KIB;
     *deep = 1;
     CHECK(is_resident(deep));
     for (int i = 0; i < 256; i++) {
         stack_put(&pool, s);
+        stack_put(&pool, other); /* so that the one before is looked at */
+        CHECK(stack_get(&pool, 0) == other);
         CHECK(stack_get(&pool, 0) == s);
     }
     CHECK(!is_resident(deep));
     stack_put(&pool, s);
+    stack_put(&pool, other);
+    runner_end();
+}
+
+TEST("the stack put back last goes out first, and is not looked at before")
+{
+    need_plain_memory();
+    runner_begin();
+    struct stack *s = stack_get(&pool, 0), *other = stack_get(&pool, 0);
+    char *deep = s->top - 100 * KIB;
+    touch(s, 100 * KIB);
+    pool.deep_bytes = SIZE_MAX / 2; /* no stack may keep what is deep */
+    stack_put(&pool, s);
+    CHECK(is_resident(deep));
+    CHECK(stack_get(&pool, 0) == s);
+    stack_put(&pool, s);
+    stack_put(&pool, other);
+    CHECK(!is_resident(deep));
+    CHECK_INT(pool.cached, 2);
+    CHECK_INT(pool.live, 0);
+    pool.deep_bytes = 0;
     runner_end();
 }
 

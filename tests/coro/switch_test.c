@@ -16,7 +16,6 @@
 #include "runner.h"
 
 int register_probe(void (*call)(void *), void *arg, uint64_t seed);
-extern char coro_trampoline[];
 
 enum { TRAMPOLINE_SIZE = 64, ROUNDS = 100, DEPTH = 50 };
 
@@ -206,7 +205,8 @@ TEST("a trace from depth 50 ends at the trampoline")
     fiber_run(descend_from_top, NULL);
     CHECK(trace_length > DEPTH && trace_length < DEPTH + 10);
     char *last = trace_frames[trace_length - 1];
-    CHECK(last >= coro_trampoline && last < coro_trampoline + TRAMPOLINE_SIZE);
+    const char *end = (const char *)coro_trampoline;
+    CHECK(last >= end && last < end + TRAMPOLINE_SIZE);
     runner_end();
 }
 
