@@ -79,11 +79,8 @@ int rota_barrier_wait(rota_barrier *barrier)
         return -ROTA_EBROKEN;
     if (b->waiting + 1 == b->parties)
         return wait_done(me, trip(b));
-    struct clause c;
-    clause_init(&c, &barrier_wait, b);
-    waiters_push(&b->waiters, &c);
     b->waiting++;
-    return wait_park(me, &c, 1);
+    return waiters_wait(&b->waiters, me, &barrier_wait, b, NULL, 0);
 }
 
 int rota_barrier_reset(rota_barrier *b)

@@ -177,7 +177,7 @@ static int park_shared(struct rota_task *me, struct list *queue,
     struct claim claim;
     clause_init(&clause, kind, c);
     clause.record = elem;
-    clause.handle = end;
+    clause.detail = (intptr_t)end;
     wait_arm(me, &clause, 1, &claim);
     list_push(queue, &clause.link);
     chan_unlock(c);
@@ -224,7 +224,8 @@ BOTH_WAYS int send_on(struct rota_chan *c, const void *elem, const void *end)
     struct clause *peer = NULL;
     rc = put(c, elem, &peer, false);
     if (rc == -EAGAIN)
-        return wait_in(me, &c->senders, &chan_send_wait, c, (void *)elem, end);
+        return wait_in(me, &c->senders, &chan_send_wait, c, (void *)elem,
+                       (intptr_t)end);
     if (peer)
         clause_fire(peer, 0);
     return wait_done(me, rc);
@@ -243,7 +244,8 @@ BOTH_WAYS int recv_on(struct rota_chan *c, void *elem, const void *end)
     struct clause *peer = NULL;
     rc = get(c, elem, &peer, false);
     if (rc == -EAGAIN)
-        return wait_in(me, &c->receivers, &chan_recv_wait, c, elem, end);
+        return wait_in(me, &c->receivers, &chan_recv_wait, c, elem,
+                       (intptr_t)end);
     if (peer)
         clause_fire(peer, 0);
     return wait_done(me, rc);

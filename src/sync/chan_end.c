@@ -14,7 +14,7 @@ static void take(struct rota_chan *c, struct list *queue, const void *end,
 {
     list_each_safe (it, queue) {
         struct clause *clause = container_of(it, struct clause, link);
-        if (end && clause->handle != end)
+        if (end && clause->detail != (intptr_t)end)
             continue;
         bool won = c->shared ? clause_take(clause) : clause_claim(clause);
         list_remove(it);

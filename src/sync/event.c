@@ -194,8 +194,5 @@ int rota_event_wait(rota_event *event)
         return wait_shared(e, me);
     if (e->set)
         return wait_done(me, 0);
-    struct clause c;
-    clause_init(&c, &event_wait, e);
-    waiters_push(&e->waiters, &c);
-    return wait_park(me, &c, 1);
+    return waiters_wait(&e->waiters, me, &event_wait, e, NULL, 0);
 }

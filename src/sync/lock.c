@@ -94,10 +94,7 @@ int rota_lock_acquire(rota_lock *lock)
         return wait_done(me, 0);
     if (rc != -EAGAIN)
         return rc;
-    struct clause c;
-    clause_init(&c, &lock_wait, l);
-    waiters_push(&l->waiters, &c);
-    return wait_park(me, &c, 1);
+    return waiters_wait(&l->waiters, me, &lock_wait, l, NULL, 0);
 }
 
 /* For the calls that are not ended by cancellation. */

@@ -40,10 +40,7 @@ static void finish(struct once *o, int rc)
 /* Waits until it is done, or mine to run. */
 static int wait(struct once *o, struct rota_task *me)
 {
-    struct clause c;
-    clause_init(&c, &once_wait, o);
-    waiters_push(&o->waiters, &c);
-    return wait_park(me, &c, 1);
+    return waiters_wait(&o->waiters, me, &once_wait, o, NULL, 0);
 }
 
 int rota_once_run(rota_once *once, rota_fn *fn, void *arg)

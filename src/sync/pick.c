@@ -103,14 +103,14 @@ int pick_wait(struct pick *p, struct loop *l)
     case ROTA_CASE_TX:
         clause_init(c, &chan_send_wait, chan_of(of));
         c->record = of->elem;
-        c->handle = of->object;
+        c->detail = (intptr_t)of->object;
         list_push(&chan_of(of)->senders, &c->link);
         break;
     case ROTA_CASE_RECV:
     case ROTA_CASE_RX:
         clause_init(c, &chan_recv_wait, chan_of(of));
         c->record = of->elem;
-        c->handle = of->object;
+        c->detail = (intptr_t)of->object;
         list_push(&chan_of(of)->receivers, &c->link);
         break;
     case ROTA_CASE_EVENT:

@@ -26,17 +26,6 @@ struct rota_queue {
     rota_cb *dtor;
 };
 
-struct getter {
-    struct clause clause;
-    void *item;
-};
-
-struct putter {
-    struct clause clause;
-    void *item;
-    int64_t priority;
-};
-
 static const char what[] = "queue";
 
 static const struct wait_kind get_wait = { "queue get", NULL, NULL };
@@ -54,12 +43,10 @@ static int here(rota_queue *q)
     return waiters_here(&q->getters, what);
 }
 
-static int wait(struct rota_task *me, struct waiters *w, struct clause *c,
-                const struct wait_kind *kind, rota_queue *q)
+/* The caller's pointer may be of any type: it is copied, not cast. */
+static inline void hand_out(void *item, void *at)
 {
-    clause_init(c, kind, q);
-    waiters_push(w, c);
-    return wait_park(me, c, 1);
+    memcpy(at, &item, sizeof item);
 }
 
 static void finished(rota_queue *q, size_t n)
@@ -76,7 +63,7 @@ static int put(rota_queue *q, void *item, int64_t priority)
         return q->most == 0 ? -EPIPE : -EAGAIN;
     if (!list_empty(&q->getters.queue)) {
         struct clause *c = waiters_first(&q->getters);
-        container_of(c, struct getter, clause)->item = item;
+        hand_out(item, c->record);
         clause_fire(c, 0);
     } else {
         if (items_reserve(&q->items) < 0)
@@ -88,16 +75,15 @@ static int put(rota_queue *q, void *item, int64_t priority)
 }
 
 /* Takes an item out, if there is one; whoever waits to put has its room. */
-static int get(rota_queue *q, void **item)
+static int get(rota_queue *q, void *at)
 {
     if (q->items.count == 0)
         return q->most == 0 ? -EPIPE : -EAGAIN;
-    *item = items_get(&q->items);
+    hand_out(items_get(&q->items), at);
     if (list_empty(&q->putters.queue))
         return 0;
     struct clause *c = waiters_first(&q->putters);
-    struct putter *p = container_of(c, struct putter, clause);
-    items_put(&q->items, p->item, p->priority);
+    items_put(&q->items, c->record, c->detail);
     q->unfinished++;
     clause_fire(c, 0);
     return 0;
@@ -160,8 +146,7 @@ int rota_queue_put_priority(rota_queue *q, void *item, int64_t priority)
     rc = put(q, item, priority);
     if (rc != -EAGAIN)
         return wait_done(me, rc);
-    struct putter p = { .item = item, .priority = priority };
-    return wait(me, &q->putters, &p.clause, &put_wait, q);
+    return waiters_wait(&q->putters, me, &put_wait, q, item, priority);
 }
 
 int rota_queue_put(rota_queue *q, void *item)
@@ -180,36 +165,22 @@ int rota_queue_try_put(rota_queue *q, void *item)
     return rota_queue_try_put_priority(q, item, 0);
 }
 
-/* The caller's pointer may be of any type: it is copied, not cast. */
-static int hand_out(int rc, void *item, void *at)
-{
-    if (rc == 0)
-        memcpy(at, &item, sizeof item);
-    return rc;
-}
-
 int rota_queue_get(rota_queue *q, void *at)
 {
     struct rota_task *me;
-    void *item = NULL;
     int rc = begin(q, &me);
     if (rc < 0)
         return rc;
-    rc = get(q, &item);
+    rc = get(q, at);
     if (rc != -EAGAIN)
-        return hand_out(wait_done(me, rc), item, at);
-    struct getter g = { .item = NULL };
-    rc = wait(me, &q->getters, &g.clause, &get_wait, q);
-    return hand_out(rc, g.item, at);
+        return wait_done(me, rc);
+    return waiters_wait(&q->getters, me, &get_wait, q, at, 0);
 }
 
 int rota_queue_try_get(rota_queue *q, void *at)
 {
-    void *item = NULL;
     int rc = here(q);
-    if (rc == 0)
-        rc = get(q, &item);
-    return hand_out(rc, item, at);
+    return rc < 0 ? rc : get(q, at);
 }
 
 int rota_queue_task_done(rota_queue *q)
@@ -231,8 +202,7 @@ int rota_queue_join(rota_queue *q)
         return rc;
     if (q->unfinished == 0)
         return wait_done(me, 0);
-    struct clause c;
-    return wait(me, &q->joiners, &c, &join_wait, q);
+    return waiters_wait(&q->joiners, me, &join_wait, q, NULL, 0);
 }
 
 int rota_queue_shutdown(rota_queue *q, enum rota_queue_shutdown how)

@@ -15,11 +15,6 @@ struct sem {
     long bound; /* LONG_MAX: none */
 };
 
-struct acquirer {
-    struct clause clause;
-    long n;
-};
-
 static const char what[] = "semaphore";
 
 _Static_assert(sizeof(struct sem) <= sizeof(rota_sem),
@@ -35,7 +30,7 @@ static void grant(struct sem *s)
 {
     while (!waiters_empty(&s->waiters)) {
         struct clause *first = waiters_first(&s->waiters);
-        long n = container_of(first, struct acquirer, clause)->n;
+        long n = first->detail; /* what it wants */
         if (n > s->value)
             return;
         s->value -= n;
@@ -87,10 +82,7 @@ int rota_sem_acquire(rota_sem *sem, long n)
     rc = take(s, n);
     if (rc != -EAGAIN)
         return wait_done(me, rc);
-    struct acquirer a = { .n = n };
-    clause_init(&a.clause, &acquire_wait, s);
-    waiters_push(&s->waiters, &a.clause);
-    return wait_park(me, &a.clause, 1);
+    return waiters_wait(&s->waiters, me, &acquire_wait, s, NULL, n);
 }
 
 int rota_sem_try(rota_sem *s, long n)

@@ -62,10 +62,7 @@ int rota_wg_wait(rota_wg *group)
         return rc;
     if (g->count == 0)
         return wait_done(me, 0);
-    struct clause c;
-    clause_init(&c, &wg_wait, g);
-    waiters_push(&g->waiters, &c);
-    return wait_park(me, &c, 1);
+    return waiters_wait(&g->waiters, me, &wg_wait, g, NULL, 0);
 }
 
 long rota_wg_count(const rota_wg *g)

@@ -65,6 +65,16 @@ static inline void waiters_push(struct waiters *w, struct clause *c)
     list_push(&w->queue, &c->link);
 }
 
+/* Parks on the object, at the end: as wait_in. */
+static inline int waiters_wait(struct waiters *w, struct rota_task *me,
+                               const struct wait_kind *kind, const void *object,
+                               void *record, intptr_t detail)
+{
+    if (!w->queue.next)
+        list_init(&w->queue);
+    return wait_in(me, &w->queue, kind, object, record, detail);
+}
+
 /* Ends the waits of all who are parked now, with `rc`, in their order. */
 void waiters_fire_all(struct waiters *w, int rc);
 

@@ -59,8 +59,8 @@ struct clause {
     struct rota_task *task; /* set by wait_park */
     const struct wait_kind *kind;
     const void *object; /* what is waited for: reports show the address */
-    void *record;       /* the kind's own, if it needs one: found from a row */
-    const void *handle; /* of several to the object: which; if it has such */
+    void *record;       /* the kind's own, if it needs any: */
+    intptr_t detail;    /* where, and what */
 };
 
 /* Who could end the wait; NULL: nobody in particular, or several. */
@@ -268,7 +268,7 @@ int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
  */
 int wait_in(struct rota_task *t, struct list *queue,
             const struct wait_kind *kind, const void *object, void *record,
-            const void *handle);
+            intptr_t detail);
 
 /* The same, not ended by cancellation. */
 int wait_park_shielded(struct rota_task *t, struct clause *clauses,
@@ -311,9 +311,23 @@ static inline bool clause_claim(struct clause *c)
 bool clause_take(struct clause *c);
 void clause_deliver(struct clause *c, int rc);
 
+/* clause_fire for a clause of any wait. */
+void clause_fire_any(struct clause *c, int rc) ROTA_INTERNAL(clause_fire_any);
+
 /* Wins the wait for `c` with the result `rc`. Does not switch. The clause is
  * dead on return. */
-void clause_fire(struct clause *c, int rc) ROTA_INTERNAL(clause_fire);
+static inline void clause_fire(struct clause *c, int rc)
+{
+    struct rota_task *t = c->task;
+    if (c != &t->alone) {
+        clause_fire_any(c, rc);
+        return;
+    }
+    list_remove(&c->link);
+    t->wake_rc = rc;
+    t->clauses = NULL;
+    loop_ready(task_loop(t), &t->co.ready);
+}
 
 /* The same, and the task runs at once, until it next pauses or ends. */
 void clause_enter(struct clause *c, int rc) ROTA_INTERNAL(clause_enter);

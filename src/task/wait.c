@@ -112,15 +112,15 @@ int wait_park_shielded(struct rota_task *t, struct clause *clauses,
 
 int wait_in(struct rota_task *t, struct list *queue,
             const struct wait_kind *kind, const void *object, void *record,
-            const void *handle)
+            intptr_t detail)
 {
-    struct loop *l = loop_here();
+    struct loop *l = task_loop(t);
     struct clause *c = &t->alone;
     list_push(queue, &c->link);
     c->kind = kind;
     c->object = object;
     c->record = record;
-    c->handle = handle;
+    c->detail = detail;
     t->shielded = false;
     arm(l, t, c, 1);
     return loop_pause_last(l, won);
@@ -211,7 +211,7 @@ static bool fire(struct clause *c, int rc)
     return !t->clauses && --t->lingering == 0;
 }
 
-void clause_fire(struct clause *c, int rc)
+void clause_fire_any(struct clause *c, int rc)
 {
     struct rota_task *t = c->task;
     if (fire(c, rc))
