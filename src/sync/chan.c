@@ -213,13 +213,14 @@ static int recv_shared(struct rota_chan *c, struct rota_task *me, void *elem,
 
 BOTH_WAYS int send_on(struct rota_chan *c, const void *elem, const void *end)
 {
+    struct coro_thread *thread = coro_thread();
     struct rota_task *me;
-    int rc = wait_begin(&me);
+    int rc = wait_begin_on(thread, &me);
     if (rc < 0)
         return rc;
     if (c->shared)
         return send_shared(c, me, elem, end);
-    if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
+    if ((rc = chan_here(c, thread->errno_at)) < 0)
         return rc;
     struct clause *peer = NULL;
     rc = put(c, elem, &peer, false);
@@ -233,13 +234,14 @@ BOTH_WAYS int send_on(struct rota_chan *c, const void *elem, const void *end)
 
 BOTH_WAYS int recv_on(struct rota_chan *c, void *elem, const void *end)
 {
+    struct coro_thread *thread = coro_thread();
     struct rota_task *me;
-    int rc = wait_begin(&me);
+    int rc = wait_begin_on(thread, &me);
     if (rc < 0)
         return rc;
     if (c->shared)
         return recv_shared(c, me, elem, end);
-    if ((rc = chan_here(c, task_loop(me)->thread.errno_at)) < 0)
+    if ((rc = chan_here(c, thread->errno_at)) < 0)
         return rc;
     struct clause *peer = NULL;
     rc = get(c, elem, &peer, false);

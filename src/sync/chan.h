@@ -58,7 +58,7 @@ static inline void chan_unlock(struct rota_chan *c)
 }
 
 /* May this thread use the channel? 0, or -EXDEV by way of misuse. */
-int chan_settle(struct rota_chan *c, const void *thread);
+int chan_settle(struct rota_chan *c, const void *thread) __attribute__((cold));
 
 static inline int chan_here(struct rota_chan *c, const void *thread)
 {

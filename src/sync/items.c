@@ -78,9 +78,11 @@ void items_rank(struct items *q, void *item, int64_t priority)
     rise(q->heap, q->count++, (struct ranked){ item, priority, q->came++ });
 }
 
-void *items_get_ranked(struct items *q)
+void *items_get_rarely(struct items *q)
 {
     size_t left = --q->count;
+    if (q->kind == ROTA_QUEUE_LIFO)
+        return q->ring[left];
     void *item = q->heap[0].item;
     if (left > 0)
         sink(q->heap, left, q->heap[left]);

@@ -29,11 +29,11 @@ struct items {
 };
 
 /* Twice the room, for a full one: 0 or -ENOMEM. */
-int items_grow(struct items *q);
+int items_grow(struct items *q) __attribute__((cold));
 
 /* The rarer ways in and out. */
 void items_rank(struct items *q, void *item, int64_t priority);
-void *items_get_ranked(struct items *q);
+void *items_get_rarely(struct items *q);
 
 /* Room for one more: 0 or -ENOMEM. */
 static inline int items_reserve(struct items *q)
@@ -58,13 +58,11 @@ static inline void items_put(struct items *q, void *item, int64_t priority)
 /* Takes the next out; there is one. */
 static inline void *items_get(struct items *q)
 {
-    if (q->kind == ROTA_QUEUE_PRIORITY)
-        return items_get_ranked(q);
-    q->count--;
-    if (q->kind == ROTA_QUEUE_LIFO)
-        return q->ring[q->count];
+    if (q->kind != ROTA_QUEUE_FIFO)
+        return items_get_rarely(q);
     void *item = q->ring[q->first];
     q->first = items_slot(q, 1);
+    q->count--;
     return item;
 }
 

@@ -57,7 +57,7 @@ static void finished(rota_queue *q, size_t n)
 }
 
 /* Puts an item in, if that needs no wait: 0, or why not. */
-static int put(rota_queue *q, void *item, int64_t priority)
+static inline int put(rota_queue *q, void *item, int64_t priority)
 {
     if (q->items.count >= q->most)
         return q->most == 0 ? -EPIPE : -EAGAIN;
@@ -75,7 +75,7 @@ static int put(rota_queue *q, void *item, int64_t priority)
 }
 
 /* Takes an item out, if there is one; whoever waits to put has its room. */
-static int get(rota_queue *q, void *at)
+static inline int get(rota_queue *q, void *at)
 {
     if (q->items.count == 0)
         return q->most == 0 ? -EPIPE : -EAGAIN;

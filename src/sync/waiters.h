@@ -21,7 +21,8 @@ struct waiters {
 };
 
 /* Takes an object that had no thread; else says that `what` is another's. */
-int waiters_settle(struct waiters *w, const void *thread, const char *what);
+int waiters_settle(struct waiters *w, const void *thread, const char *what)
+    __attribute__((cold));
 
 /* Is this the object's thread? 0, or -EXDEV by way of misuse. */
 static inline int waiters_home(struct waiters *w, const void *thread,
@@ -40,10 +41,9 @@ static inline int waiters_here(struct waiters *w, const char *what)
 static inline int waiters_begin(struct waiters *w, const char *what,
                                 struct rota_task **me)
 {
-    int rc = wait_begin(me);
-    if (rc < 0)
-        return rc;
-    return waiters_home(w, task_loop(*me)->thread.errno_at, what);
+    struct coro_thread *thread = coro_thread();
+    int rc = wait_begin_on(thread, me);
+    return rc < 0 ? rc : waiters_home(w, thread->errno_at, what);
 }
 
 static inline bool waiters_empty(const struct waiters *w)

@@ -223,7 +223,8 @@ void task_free_spares(struct runtime *rt);
 void task_yield(struct rota_task *t) ROTA_INTERNAL(task_yield);
 
 /* What wait_begin returns when it does not return 0. `t` may be NULL. */
-int wait_refuse(struct rota_task *t) ROTA_INTERNAL(wait_refuse);
+int wait_refuse(struct rota_task *t) ROTA_INTERNAL(wait_refuse)
+    __attribute__((cold));
 
 /* wait_begin for who knows that `t` is the running task. */
 static inline int wait_begin_as(struct rota_task *t)
@@ -231,16 +232,25 @@ static inline int wait_begin_as(struct rota_task *t)
     return t->scope->visible ? wait_refuse(t) : 0;
 }
 
+/* wait_begin on this thread. */
+static inline int wait_begin_on(const struct coro_thread *thread,
+                                struct rota_task **task)
+{
+    struct rota_task *t = *task = task_on(thread);
+    return !t || t->scope->visible ? wait_refuse(t) : 0;
+}
+
 /* Begins a suspending call: the running task in *task and 0; or the error to
  * return: -EPERM outside of tasks, -ECANCELED when cancelled (after a yield:
  * the delivery itself lets others run). */
 static inline int wait_begin(struct rota_task **task)
 {
-    struct rota_task *t = *task = task_current();
-    if (!t || t->scope->visible)
-        return wait_refuse(t);
-    return 0;
+    return wait_begin_on(coro_thread(), task);
 }
+
+/* wait_done after a yield. */
+int wait_done_late(struct rota_task *t, int rc) ROTA_INTERNAL(wait_done_late)
+    __attribute__((cold));
 
 /* Ends one that did not have to wait: returns `rc`, every now and then after
  * a yield, so that a task that never waits does not starve the others. */
@@ -248,9 +258,8 @@ static inline int wait_done(struct rota_task *t, int rc)
 {
     struct loop *l = task_loop(t);
     if (l->budget == 0)
-        task_yield(t);
-    else
-        l->budget--;
+        return wait_done_late(t, rc);
+    l->budget--;
     return rc;
 }
 
