@@ -22,19 +22,11 @@ void coro_returned(void) __attribute__((noreturn, used, visibility("hidden")));
 /* Only a program with C++ in it has this. */
 extern struct coro_exceptions *__cxa_get_globals(void) __attribute__((weak));
 
-/* Initial-exec, so that the signal handler may read it: no allocation. */
-static _Thread_local struct coro_thread *this_thread
-    __attribute__((tls_model("initial-exec")));
-
-__attribute__((noinline)) struct coro_thread *coro_thread(void)
-{
-    __asm__ volatile(""); /* or the call could be taken for a constant */
-    return this_thread;
-}
+_Thread_local struct coro_thread *coro_here;
 
 int coro_enter(struct coro_thread *t)
 {
-    if (this_thread)
+    if (coro_here)
         return -EBUSY;
     *t = (struct coro_thread){ .errno_at = &errno };
     int rc = overflow_enter(t);
@@ -44,13 +36,13 @@ int coro_enter(struct coro_thread *t)
     t->current = &t->root;
     if (__cxa_get_globals)
         t->exceptions = __cxa_get_globals();
-    this_thread = t;
+    coro_here = t;
     return 0;
 }
 
 void coro_leave(struct coro_thread *t)
 {
-    this_thread = NULL;
+    coro_here = NULL;
     overflow_leave(t);
     t->current = NULL;
 }
@@ -58,12 +50,12 @@ void coro_leave(struct coro_thread *t)
 void coro_attach(struct coro_thread *t)
 {
     *t = (struct coro_thread){ .errno_at = &errno, .current = &t->root };
-    this_thread = t;
+    coro_here = t;
 }
 
 void coro_detach(void)
 {
-    this_thread = NULL;
+    coro_here = NULL;
 }
 
 /* The compiler makes a jump of the last call. So a coroutine that ends has

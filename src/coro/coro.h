@@ -83,9 +83,20 @@ struct coro_thread {
     stack_t previous_signal_stack;
 };
 
-/* This thread's state; NULL when coro_enter was not called. It is not
- * inlined, so that no compiler keeps the address over a switch. */
-struct coro_thread *coro_thread(void) ROTA_INTERNAL(coro_thread);
+/* Of coro_thread. Initial-exec, so that the signal handler may read it: no
+ * allocation. */
+extern _Thread_local struct coro_thread *coro_here ROTA_INTERNAL(coro_here)
+    __attribute__((tls_model("initial-exec")));
+
+/*
+ * This thread's state; NULL when coro_enter was not called. A compiler may
+ * keep the variable's address over a switch, and that is right: a coroutine
+ * that has begun never changes threads.
+ */
+static inline struct coro_thread *coro_thread(void)
+{
+    return coro_here;
+}
 
 /* Makes this thread fit to run coroutines (and back): 0, -EBUSY when it is
  * already, -ENOMEM. The signal handler of the overflow report is installed at
