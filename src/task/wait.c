@@ -4,7 +4,8 @@
  *
  * Within a thread the first to fire a clause has won, since nothing else runs
  * meanwhile. A wait that other threads may end has one atomic word (struct
- * claim) that all of them, and the own thread too, have to win first.
+ * claim) that all of them, and the own thread too, have to win first;
+ * tests/task/claim.pml is a model of it.
  */
 #include <errno.h>
 #include <limits.h>

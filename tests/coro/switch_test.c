@@ -238,6 +238,66 @@ TEST("errno is kept over a switch")
     runner_end();
 }
 
+/* What a fiber that left by its last step is told: its own argument. */
+static int told(struct coro_thread *t)
+{
+    coro_resume(t);
+    return (int)(intptr_t)container_of(t->current, struct fiber, coro)->arg;
+}
+
+static __attribute__((noinline)) int leave(void)
+{
+    return coro_switch_last(&thread, &thread.root, told);
+}
+
+static void leave_here(void *arg)
+{
+    CHECK_INT(leave(), *(int *)arg);
+}
+
+static void leave_there(void *arg)
+{
+    CHECK_INT(leave() + 1, *(int *)arg + 1);
+}
+
+/* Goes back to where the other one left, and to another place. */
+static void probe_last(void *arg)
+{
+    int mine = (int)(intptr_t)arg;
+    uint64_t seed = (uintptr_t)arg;
+    CHECK_INT(fesetround(mine % 2 ? FE_UPWARD : FE_DOWNWARD), 0);
+    for (int i = 0; i < ROUNDS; i++, seed *= 3) {
+        errno = mine;
+        bool here = i < ROUNDS / 2 || mine % 2;
+        CHECK_INT(register_probe(here ? leave_here : leave_there, &mine, seed),
+                  0);
+        CHECK_INT(errno, mine);
+        CHECK_INT(fegetround(), mine % 2 ? FE_UPWARD : FE_DOWNWARD);
+    }
+}
+
+/* PITFALL 1 */
+/* PITFALL 2 */
+/* PITFALL 18 */
+TEST("a switch that is a function's last step goes back to its caller")
+{
+    struct fiber a, b, c;
+    runner_begin();
+    CHECK(fiber_new(&a, probe_last, (void *)0x12345671, 0));
+    CHECK(fiber_new(&b, probe_last, (void *)0x12345672, 0));
+    CHECK(fiber_new(&c, probe, (void *)0x1234567812345678, 0));
+    while (!a.ended || !b.ended || !c.ended) {
+        if (!a.ended)
+            fiber_resume(&a);
+        if (!c.ended)
+            fiber_resume(&c);
+        if (!b.ended)
+            fiber_resume(&b);
+        CHECK_INT(fegetround(), FE_TONEAREST);
+    }
+    runner_end();
+}
+
 static void note(void *arg)
 {
     struct coro **seen = arg;
