@@ -210,7 +210,8 @@ GDB_CYCLE = (r"^  crossed #3 \(tests/cli/target\.c:\d+\) waiting: lock 0x\w+ "
 def check_gdb(out):
     has(out, r"^loop of thread \d+ \(\w+\): 4 tasks$")
     has(out, GDB_CYCLE)
-    has(out, r"^  ticker #2 \(tests/cli/target\.c:\d+\) waiting: sleep$")
+    has(out, r"^  ticker #2 \(tests/cli/target\.c:\d+\) "
+             r"(waiting: sleep|running)$")
     trace = out[out.index("TRACE"):]
     has(trace, r"^crossed #4 .* waiting: lock")
     has(trace, r"^    #\d +0x\w+ in rota_lock_acquire\+\d+")
@@ -235,7 +236,7 @@ def gdb_core(folder):
         gdb("-p", target.pid, "-ex", "generate-core-file " + core)
     check_gdb(gdb(*SHOW, TARGET, core))
     out = shown("pstree", "--core", core)
-    has(out, r"^└─ ticker #2 waiting: sleep")
+    has(out, r"^└─ ticker #2 (waiting: sleep|running)")
     has(out, r"^  crossed #3 waiting: lock 0x\w+ of crossed #4$")
     out = shown("dump", "--core", core)
     has(out, r"^    #\d rota_lock_acquire\+0x")
