@@ -548,8 +548,9 @@ UDP_TEST("what the kernel joins comes with the length of its parts")
     test_needs_kernel();
     if (small_buffers())
         test_skip("net.core.rmem_max is too small");
-    /* Cut by the kernel, it joins them; cut by us, it may or may not. */
-    CHECK(segments_between(&(rota_udp_options){ .gro = true }, false) <=
+    /* What it was given as one, and cuts, it keeps together for a receiver on
+     * this machine (Linux 5.0); cut by us, it may or may not join. */
+    CHECK(segments_between(&(rota_udp_options){ .gro = true }, false) <
           SEGMENTED / SEGMENT);
     CHECK(segments_between(&(rota_udp_options){ .gro = true }, true) <=
           SEGMENTED / SEGMENT);
