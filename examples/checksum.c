@@ -1,9 +1,7 @@
 /*
- * checksum: sums of files, many at a time, as cksum(1) prints them.
- *
- *     checksum file directory ...
- *
- * Directories are gone through, for files. The order is that of getting ready.
+ * checksum file|directory ...: sums of files, many at a time, printed as
+ * cksum(1) does. Directories are gone through, for files. The order is that of
+ * getting ready.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -15,6 +15,7 @@
 #include "rota/file.h"
 #include "rota/fs.h"
 #include "rota/thread.h"
+#include "rota/time.h"
 #include "task/thread.h"
 
 enum {
@@ -58,9 +59,9 @@ static int make_temp(struct replace *r)
     size_t at = strlen(r->temp);
     int rc = -EEXIST;
     for (int i = 0; i < TRIES && rc == -EEXIST; i++) {
-        unsigned long long number = 0;
-        if (getrandom(&number, sizeof number, 0) < 0)
-            return -errno;
+        unsigned long long number;
+        if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+            number = (unsigned long long)rota_now(); /* it will do */
         int len =
             snprintf(r->temp + at, sizeof r->temp - at, ".rota-%llx", number);
         if (len >= (int)(sizeof r->temp - at))

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rota/file.h"
 #include "rota/fs.h"
 #include "task/thread.h"
 
@@ -26,8 +27,11 @@ static int failed(char *name, int error)
 
 static int make_file(void *name)
 {
-    int fd = mkostemp(name, O_CLOEXEC);
-    return fd < 0 ? failed(name, errno) : fd;
+    int fd;
+    do
+        fd = mkostemp(name, O_CLOEXEC);
+    while (fd < 0 && failed(name, errno) == -EINTR);
+    return fd < 0 ? -errno : fd;
 }
 
 static int make_directory(void *name)
@@ -60,12 +64,9 @@ static int make_and_unlink(const char *dir)
 
 static int make_nameless(void *dir)
 {
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        return fd;
+    int fd = rota_file_open(dir, O_TMPFILE | O_RDWR, 0600);
     /* EISDIR: a kernel that does not know O_TMPFILE; open(2). */
-    return errno == EOPNOTSUPP || errno == EISDIR ? make_and_unlink(dir)
-                                                  : -errno;
+    return fd == -EOPNOTSUPP || fd == -EISDIR ? make_and_unlink(dir) : fd;
 }
 
 int rota_tmpfile(const char *dir)

@@ -33,6 +33,7 @@
 
 #include "rota.h"
 #include "test.h"
+#include "wrap.h"
 
 enum {
     ROUND_SECONDS = 10,
@@ -68,8 +69,7 @@ void faults_on(void)
     atomic_fetch_add(&counting, 1);
 }
 
-/* Whether this call is the one. */
-static bool strikes(const char *name, int error, enum fault_kind of)
+bool strikes(const char *name, int error, enum fault_kind of)
 {
     if (atomic_load(&counting) <= 0 || kind != of ||
         atomic_fetch_sub(&left, 1) != 1)
@@ -81,23 +81,9 @@ static bool strikes(const char *name, int error, enum fault_kind of)
     return true;
 }
 
-/* A wrapped call: how it fails for want of something, and that it may be
- * interrupted. */
-#define FAILS(name, error, value)           \
-    if (strikes(#name, error, FAULT_ERROR)) \
-        return value;
-#define INTERRUPTS(name, value)                 \
-    if (strikes(#name, EINTR, FAULT_INTERRUPT)) \
-        return value;
-
-#define WRAP(type, name, params) \
-    type __real_##name params;   \
-    type __wrap_##name params;   \
-    type __wrap_##name params
-
 /* -------------------------------------------------------------- the heap */
 
-static void *counted(void *p)
+void *counted(void *p)
 {
     blocks += p != NULL;
     return p;
