@@ -511,10 +511,34 @@ static long entries(const char *path)
     return n;
 }
 
+static bool is_kernels(const char *thread)
+{
+    char path[300], name[32] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", thread);
+    FILE *f = fopen(path, "re");
+    if (f && !fgets(name, sizeof name, f))
+        name[0] = '\0';
+    if (f)
+        fclose(f);
+    return strncmp(name, "iou-", 4) == 0;
+}
+
+/* Threads of the kernel's that worked for a ring stay for a while after it. */
+static long threads(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    const struct dirent *e;
+    long n = 0;
+    while (d && (e = readdir(d)))
+        n += e->d_name[0] != '.' && !is_kernels(e->d_name);
+    if (d)
+        closedir(d);
+    return n;
+}
+
 static struct held held_now(void)
 {
-    return (struct held){ blocks, maps, entries("/proc/self/fd"),
-                          entries("/proc/self/task") };
+    return (struct held){ blocks, maps, entries("/proc/self/fd"), threads() };
 }
 
 static int told = STDERR_FILENO; /* where failures are */
@@ -561,9 +585,9 @@ static void check_held(const struct held *before)
 {
     struct held now = held_now();
     /* A joined thread may be in /proc for a moment longer. */
-    for (int i = 0; now.threads != before->threads && i < 100; i++) {
+    for (int i = 0; now.threads != before->threads && i < 1000; i++) {
         usleep(1000);
-        now.threads = entries("/proc/self/task");
+        now.threads = threads();
     }
     if (now.blocks != before->blocks)
         blame("leaked blocks: before, now", before->blocks, now.blocks);

@@ -189,8 +189,11 @@ ROTA_ASYNC(sync_for_ever, (int, fd))
 static int leave_behind(void *arg)
 {
     int fd = *(int *)arg;
-    for (int i = 0; i < 8; i++)
-        CHECK(rota_create_task(sync_for_ever, fd) != NULL);
+    for (int i = 0; i < 8; i++) {
+        rota_task *t = rota_create_task(sync_for_ever, fd);
+        CHECK(t != NULL);
+        rota_task_unref(t);
+    }
     CHECK_INT(rota_sleep(rota_ms(2)), 0);
     return 0;
 }
