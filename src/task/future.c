@@ -164,10 +164,8 @@ static void compare(struct runtime *rt, void *arg)
     w->runs |= rt == w->runtime;
 }
 
-int future_check(const struct rota_future *f)
+int future_refuse(const struct rota_future *f)
 {
-    if (f->runtime == runtime_current())
-        return 0;
     struct wanted w = { f->runtime, false };
     root_each(compare, &w);
     if (!w.runs)
@@ -182,10 +180,9 @@ rota_future *rota_future_new(void)
         misuse(-EPERM, "a future made outside of a running loop");
         return NULL;
     }
-    struct rota_future *f = malloc(sizeof *f);
-    if (!f)
-        return NULL;
-    future_init(f, rt, NULL);
+    struct rota_future *f = spares_get(&rt->futures, sizeof *f);
+    if (f)
+        future_init(f, rt, NULL);
     return f;
 }
 
@@ -198,18 +195,25 @@ rota_future *rota_future_ref(rota_future *f)
     return f;
 }
 
+/* Its last reference is gone, perhaps long after its run. */
+static void future_free(struct rota_future *f)
+{
+    struct runtime *rt = runtime_current();
+    future_fini(f);
+    if (rt && rt == f->runtime && !rt->outside.outlived)
+        spares_put(&rt->futures, f);
+    else
+        free(f);
+}
+
 void rota_future_unref(rota_future *f)
 {
     if (!f)
         return;
-    if (f->task) {
+    if (f->task)
         rota_task_unref(f->task);
-        return;
-    }
-    if (--f->refs > 0)
-        return;
-    future_fini(f);
-    free(f);
+    else if (--f->refs == 0)
+        future_free(f);
 }
 
 int rota_future_set(rota_future *f, int rc, void *value, rota_cb *dtor)
@@ -244,13 +248,18 @@ bool rota_future_done(const rota_future *f)
     return future_is_done(f);
 }
 
+static void show(struct rota_future *f, rota_outcome *out)
+{
+    look(f);
+    if (out)
+        *out = (rota_outcome){ f->rc, f->state, f->value, f->err };
+}
+
 int rota_future_outcome(rota_future *f, rota_outcome *out)
 {
     if (!rota_future_done(f))
         return -EINPROGRESS;
-    look(f);
-    if (out)
-        *out = (rota_outcome){ f->rc, f->state, f->value, f->err };
+    show(f, out);
     return 0;
 }
 
@@ -278,7 +287,8 @@ static const struct wait_kind await_wait = { "await", unwatch, &awaited };
 
 int future_park(struct rota_future *f, struct rota_task *me, bool shielded)
 {
-    struct waiter w = { .watch.fire = done };
+    struct waiter w;
+    w.watch.fire = done;
     clause_init(&w.clause, &await_wait, f);
     list_push(&f->watches, &w.watch.link);
     return shielded ? wait_park_shielded(me, &w.clause, 1)
@@ -295,12 +305,13 @@ int rota_future_wait(rota_future *f, rota_outcome *out)
         rc = future_check(f);
     if (rc < 0)
         return rc;
-    rota_future_ref(f); /* whoever sets it may drop it before we run */
+    f->refs++; /* whoever sets it may drop it before we run */
     rc =
         f->state != ROTA_PENDING ? wait_done(me, 0) : future_park(f, me, false);
     if (rc == 0)
-        rota_future_outcome(f, out);
-    rota_future_unref(f);
+        show(f, out);
+    if (--f->refs == 0)
+        future_free(f);
     return rc;
 }
 

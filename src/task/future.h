@@ -45,8 +45,15 @@ static inline bool future_is_done(const struct rota_future *f)
     return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) != ROTA_PENDING;
 }
 
+/* What future_check returns when that is not simply 0. */
+int future_refuse(const struct rota_future *f) ROTA_INTERNAL(future_refuse);
+
 /* 0, or the code of the misuse: a future is its own loop's to touch. */
-int future_check(const struct rota_future *f) ROTA_INTERNAL(future_check);
+static inline int future_check(const struct rota_future *f)
+{
+    bool mine = f->runtime == (struct runtime *)loop_current();
+    return mine ? 0 : future_refuse(f);
+}
 
 /* Finishes it: 0, or -EALREADY. */
 int future_finish(struct rota_future *f, enum rota_state state, int rc);

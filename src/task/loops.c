@@ -62,7 +62,8 @@ void loops_close(struct runtime *rt)
     struct outside *o = &rt->outside;
     atomic_fetch_add(&o->refs, (unsigned)o->records);
     o->outlived = true;
-    task_free_spares(rt);
+    spares_fini(&rt->records);
+    spares_fini(&rt->futures);
     inbox_refuse(&rt->loop.inbox, POST_INSIDE);
     inbox_run(&rt->loop.inbox);
 }

@@ -12,6 +12,7 @@
 #include "task/guest.h"
 #include "task/loops.h"
 #include "task/sigint.h"
+#include "task/spares.h"
 #include "task/thread.h"
 
 struct debug;
@@ -25,8 +26,8 @@ struct runtime {
     struct pool *pools[POOL_KINDS]; /* made at first use */
     size_t tasks;                   /* alive; set by runtime_count */
     struct list all;                /* they themselves, oldest first */
-    struct rota_task *spare;        /* records of ended ones, for the next, */
-    unsigned spares;                /* and how many */
+    struct spares records;          /* of ended ones, for the next, */
+    struct spares futures;          /* and of futures */
     unsigned eager; /* eager starts that are inside one another */
     size_t claims;  /* waits that other threads may end */
     rota_run_options options;

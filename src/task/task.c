@@ -22,7 +22,6 @@ enum {
     EAGER_MOST = 64,
     COPY_MOST = 4096, /* larger arguments make the stack larger */
     COPY_ALIGN = 16,
-    SPARES_MOST = SANITIZE_WATCHES_HEAP ? 0 : 64,
     ROOT_ROOM = (sizeof(struct scope) + COPY_ALIGN - 1) / COPY_ALIGN *
                 COPY_ALIGN, /* at the stack's top, below the arguments */
 };
@@ -145,17 +144,6 @@ static void start(struct rota_task *t, bool eager)
     rt->eager--;
 }
 
-/* A program that makes a task has mostly seen one end. */
-static struct rota_task *record_get(struct runtime *rt)
-{
-    struct rota_task *t = rt->spare;
-    if (!t)
-        return malloc(sizeof *t);
-    rt->spare = t->spare;
-    rt->spares--;
-    return t;
-}
-
 /* Once the run is over this may be any thread, and the heap's is all. */
 static void record_put(struct runtime *rt, struct rota_task *t)
 {
@@ -165,13 +153,7 @@ static void record_put(struct runtime *rt, struct rota_task *t)
         return;
     }
     rt->outside.records--;
-    if (rt->spares == SPARES_MOST) {
-        free(t);
-        return;
-    }
-    t->spare = rt->spare;
-    rt->spare = t;
-    rt->spares++;
+    spares_put(&rt->records, t);
 }
 
 size_t task_stack_size(const struct task_spec *spec)
@@ -241,7 +223,7 @@ static struct context *inherit(struct runtime *rt)
 struct rota_task *task_new(struct runtime *rt, struct group *g,
                            const struct task_spec *spec)
 {
-    struct rota_task *t = record_get(rt);
+    struct rota_task *t = spares_get(&rt->records, sizeof *t);
     struct stack *stack =
         t ? stack_get(&rt->loop.stacks, task_stack_size(spec)) : NULL;
     if (!stack) {
@@ -264,13 +246,6 @@ void task_free(struct rota_task *t)
     if (t->named)
         free((char *)t->name);
     record_put(rt, t);
-}
-
-void task_free_spares(struct runtime *rt)
-{
-    for (struct rota_task *t; (t = rt->spare) != NULL; free(t))
-        rt->spare = t->spare;
-    rt->spares = 0;
 }
 
 static rota_task *spawn(const struct task_spec *spec)
@@ -385,7 +360,7 @@ struct awaited {
 };
 
 /* Waits until `t` is over, whatever happens to me, and drops the handle. */
-static struct awaited see_through(rota_task *t, struct rota_task *me)
+static inline struct awaited see_through(rota_task *t, struct rota_task *me)
 {
     struct awaited a = { .mine = wait_begin_as(me) };
     if (a.mine == 0)

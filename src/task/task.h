@@ -134,7 +134,6 @@ struct rota_task {
     struct list in_runtime;  /* among all tasks of its loop */
     struct list held;        /* holdings */
     struct context *context; /* of its variables; NULL: empty */
-    struct rota_task *spare; /* the next record without a task */
 
     unsigned cancels;         /* requests, less those taken back */
     unsigned deliveries;      /* of the cancellation it is under */
@@ -215,9 +214,6 @@ void task_abandon(struct rota_task *t);
 
 /* The task ended and nothing refers to it: called by its future. */
 void task_free(struct rota_task *t);
-
-/* Frees the records kept for tasks to come. */
-void task_free_spares(struct runtime *rt);
 
 /* Lets the other ready tasks run once; not a cancel point. */
 void task_yield(struct rota_task *t) ROTA_INTERNAL(task_yield);
