@@ -119,12 +119,14 @@ static size_t piece_of(const SSL *ssl)
 }
 
 /* Waits for the peer's next words. That ours do not go out is no reason not to
- * hear why. */
+ * hear what has arrived, which may say why. */
 static int await_peer(struct tls *t, struct io_call *c)
 {
     int rc = tls_send_out(t, c);
-    if (rc == 0 || rc == t->write_error)
+    if (rc == 0)
         rc = io_await_events(c, POLLIN);
+    else if (rc == t->write_error && op_poll_now(t->loop, t->fd, POLLIN) > 0)
+        rc = 0;
     return rc < 0 ? rc : 0;
 }
 
