@@ -448,3 +448,17 @@ TEST("inside a thread job names are simply looked up")
 {
     run_in_folder(from_thread);
 }
+
+static int simulated(void *arg)
+{
+    int rc = stats(arg);
+    CHECK_INT(rota_replace_file(path_of("a"), "new", 3, 0600), 0);
+    check_holds(path_of("a"), "new");
+    return rc;
+}
+
+TEST("in a simulation files are the system's")
+{
+    folder_make();
+    CHECK_INT(rota_sim_run(1, simulated, NULL, NULL), 0);
+}

@@ -324,3 +324,17 @@ TEST_LIMITED("adding a path while its last watch is removed watches it", 60)
     test_needs_kernel();
     run_in_folder(add_and_remove);
 }
+
+static int simulated(void *arg)
+{
+    (void)arg;
+    rota_watch *w = NULL;
+    CHECK_INT(rota_watch_new(&w), -EOPNOTSUPP);
+    CHECK(w == NULL);
+    return 0;
+}
+
+TEST("a simulation has no watchers")
+{
+    CHECK_INT(rota_sim_run(0, simulated, NULL, NULL), 0);
+}
