@@ -36,4 +36,7 @@ ROTA_API void rota_address_format(const rota_address *address,
 /* The address a socket is bound to: 0; -EBADF, -ENOTSOCK. Suspends: no. */
 ROTA_API int rota_getsockname(int fd, rota_address *address) ROTA_MUST;
 
+/* The address of the other end of a connected socket: also -ENOTCONN. */
+ROTA_API int rota_getpeername(int fd, rota_address *address) ROTA_MUST;
+
 #endif

@@ -18,10 +18,13 @@
 #include <sys/socket.h>
 
 #include "rota/export.h"
+#include "rota/time.h"
 
 typedef struct rota_listen_options {
     int backlog;     /* connections that may wait for accept; 0: 4096 */
     bool reuse_port; /* several sockets share the port, one per process */
+    bool v6_only;    /* all of this machine is IPv6 only, so that another
+                        socket can have the port for IPv4 */
 } rota_listen_options;
 
 /*
@@ -60,5 +63,28 @@ ROTA_API int rota_accept(int fd, struct sockaddr *addr,
  */
 ROTA_API int rota_connect(int fd, const struct sockaddr *addr,
                           socklen_t len) ROTA_MUST;
+
+/* TCP: what is written goes out at once and does not wait for more. Streams
+ * have it on. 0; -EBADF, -ENOTSOCK, -EOPNOTSUPP: not TCP. Suspends: no. */
+ROTA_API int rota_set_nodelay(int fd, bool on) ROTA_MUST;
+
+/* 0 each: what the system has (two hours, 75 s, 9). */
+typedef struct rota_keepalive {
+    rota_dur idle;     /* of silence until the peer is asked for a sign */
+    rota_dur interval; /* between two questions */
+    int count;         /* questions without an answer: -ETIMEDOUT */
+} rota_keepalive;
+
+/* TCP: finds out that the peer is gone although nothing is sent. Times are
+ * rounded up to seconds. NULL: off, as it is at first. 0; -EINVAL: negative,
+ * or too long; -EBADF, -ENOTSOCK, -EOPNOTSUPP. Suspends: no. */
+ROTA_API int rota_set_keepalive(int fd,
+                                const rota_keepalive *keepalive) ROTA_MUST;
+
+/* The bytes the system keeps for a socket, received and to be sent; 0: as it
+ * is. Who sets none has buffers that follow the load. The system doubles
+ * them, and caps them (net.core.rmem_max, wmem_max). 0; -EINVAL: negative;
+ * -EBADF, -ENOTSOCK. Suspends: no. */
+ROTA_API int rota_set_buffers(int fd, int receive, int send) ROTA_MUST;
 
 #endif

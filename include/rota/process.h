@@ -12,6 +12,7 @@
 
 #include "rota/export.h"
 #include "rota/str.h"
+#include "rota/stream.h"
 #include "rota/time.h"
 
 typedef struct rota_process rota_process;
@@ -102,6 +103,14 @@ ROTA_API int rota_process_in(const rota_process *p);
 ROTA_API int rota_process_out(const rota_process *p);
 ROTA_API int rota_process_err(const rota_process *p);
 ROTA_API void rota_process_close_in(rota_process *p);
+
+/*
+ * Makes a stream of our end of the pipe that is its descriptor `number`: 0, 1
+ * or 2. The stream owns that end from then on, the handle has none there any
+ * more. 0; -EBADF: there is no pipe; -EINVAL; -ENOMEM. Suspends: no.
+ */
+ROTA_API int rota_process_stream(rota_process *p, int number,
+                                 rota_stream **stream) ROTA_MUST;
 
 /*
  * Feeds `size` bytes of `input` to its pipe, closes that, reads its other

@@ -1,5 +1,6 @@
 /*
- * Streams: connected TCP and Unix sockets with buffered reading.
+ * Streams: connected TCP and Unix sockets, pipes and terminals with buffered
+ * reading.
  *
  *     rota_stream *s;
  *     int rc = rota_open_connection("127.0.0.1", 8000, &s);
@@ -24,6 +25,7 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "rota/export.h"
 #include "rota/str.h"
@@ -47,9 +49,12 @@ ROTA_API int rota_open_unix_connection(const char *path,
                                        rota_stream **stream) ROTA_MUST;
 
 /*
- * Makes a stream of a connected socket, such as rota_accept gives, which it
- * owns from then on. Sets TCP_NODELAY. 0; -ENOTSOCK, -EBADF; -ENOMEM (the
- * descriptor is then still the caller's). Suspends: no.
+ * Makes a stream of a connected socket, such as rota_accept gives, or of an
+ * end of a pipe, a terminal, standard input or output; it owns the descriptor
+ * from then on. TCP gets TCP_NODELAY; a blocking descriptor stays blocking,
+ * for other processes may share it, and keeps nobody waiting here. An end of a
+ * pipe goes one way: the other is -EBADF. 0; -EBADF; -ENOMEM (the descriptor
+ * is then still the caller's). Suspends: no.
  */
 ROTA_API int rota_stream_new(int fd, rota_stream **stream) ROTA_MUST;
 
@@ -101,9 +106,29 @@ ROTA_API void rota_stream_set_limit(rota_stream *s, size_t limit);
 ROTA_API int rota_stream_write(rota_stream *s, const void *data, size_t size,
                                size_t *done) ROTA_MUST;
 
-/* Tells the peer that nothing more will be written; reading goes on. 0;
- * -EBUSY: a task is writing; the connection's error. Suspends: no (a TLS
- * stream: as writing does). */
+/*
+ * The same for all bytes of `count` vectors, of any number; also -EINVAL: a
+ * negative count, or lengths that add up to more than SSIZE_MAX.
+ */
+ROTA_API int rota_stream_writev(rota_stream *s, const struct iovec *vectors,
+                                int count, size_t *done) ROTA_MUST;
+
+/*
+ * The same for at most `count` bytes of a file (on disk), from `offset` on:
+ * SIZE_MAX: to its end. 0: they are sent, or the file ends before, as `done`
+ * tells; also -ESPIPE: no file on disk, what reading it says; as
+ * rota_to_thread, where the disk is waited for. A TLS stream encrypts, so it
+ * copies them.
+ */
+ROTA_API int rota_stream_sendfile(rota_stream *s, int fd, off_t offset,
+                                  size_t count, size_t *done) ROTA_MUST;
+
+/*
+ * Tells the peer that nothing more will be written; reading goes on. For a
+ * pipe that is to close it. 0; -EBUSY: a task is writing; -EOPNOTSUPP: a
+ * terminal; the connection's error. Suspends: no (a TLS stream: as writing
+ * does; a pipe: as rota_close).
+ */
 ROTA_API int rota_stream_write_eof(rota_stream *s) ROTA_MUST;
 
 /*
@@ -113,7 +138,16 @@ ROTA_API int rota_stream_write_eof(rota_stream *s) ROTA_MUST;
  */
 ROTA_API void rota_stream_close(rota_stream *s);
 
-/* The socket, for its options and names; it stays the stream's. */
+/*
+ * The same, but what is not sent yet is dropped, and the peer of a TCP stream
+ * gets -ECONNRESET instead of the end, so that it does not take what it has
+ * for all there was.
+ */
+ROTA_API void rota_stream_abort(rota_stream *s);
+
+/* The descriptor, for a socket's options (rota/net.h) and names
+ * (rota/address.h); it stays the stream's. -1: a pipe after
+ * rota_stream_write_eof. */
 ROTA_API int rota_stream_fd(const rota_stream *s);
 
 #endif

@@ -91,9 +91,19 @@ void rota_address_format(const rota_address *address,
     net_format(&address->any, address->len, text);
 }
 
-int rota_getsockname(int fd, rota_address *address)
+static int address_of(int fd, bool peer, rota_address *address)
 {
     struct loop *l = loop_current();
     address->len = sizeof *address - offsetof(rota_address, any);
-    return sock_calls(l)->name(l, fd, false, &address->any, &address->len);
+    return sock_calls(l)->name(l, fd, peer, &address->any, &address->len);
+}
+
+int rota_getsockname(int fd, rota_address *address)
+{
+    return address_of(fd, false, address);
+}
+
+int rota_getpeername(int fd, rota_address *address)
+{
+    return address_of(fd, true, address);
 }

@@ -62,7 +62,8 @@ static int prepare(int fd, const rota_address *a,
     if (rc == 0 && a->any.sa_family == AF_INET6) {
         /* "::" is all of this machine, so IPv4 too. */
         bool any = IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
-        rc = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !any);
+        bool only = !any || (options && options->v6_only);
+        rc = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, only);
     }
     return rc;
 }

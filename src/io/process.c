@@ -255,3 +255,13 @@ void rota_process_close_in(rota_process *p)
 {
     close_pipe(p, 0);
 }
+
+int rota_process_stream(rota_process *p, int number, rota_stream **stream)
+{
+    if (number < 0 || number > 2)
+        return -EINVAL;
+    int rc = rota_stream_new(p->pipe[number], stream);
+    if (rc == 0)
+        p->pipe[number] = -1;
+    return rc;
+}

@@ -17,15 +17,8 @@
 enum {
     CHUNK = 16384,           /* bytes received into the buffer at once */
     LIMIT = 65536,           /* of readuntil, unless set */
-    SEND_MOST = 1 << 30,     /* bytes of one send: results are ints */
     DIRECT_FROM = CHUNK / 4, /* reads of this size go past the buffer */
 };
-
-/* Not of the connection, which is as it was. */
-static bool is_of_call(int rc)
-{
-    return rc == -ECANCELED || rc == -EBADF || rc == -ENOMEM || rc == -EBUSY;
-}
 
 static int socket_receive(struct rota_stream *s, struct io_call *c, void *data,
                           size_t size)
@@ -35,27 +28,30 @@ static int socket_receive(struct rota_stream *s, struct io_call *c, void *data,
     c->op.size = size;
     int rc = io_await(c);
     /* A send that met the failure first took the error from the socket. */
-    bool over = rc <= 0 && !is_of_call(rc);
+    bool over = rc <= 0 && !stream_is_of_call(rc);
     return over && s->write_error && s->write_error != -EPIPE ? s->write_error
                                                               : rc;
 }
 
-/* Piece by piece when it is very long. */
 static int socket_send(struct rota_stream *s, struct io_call *c,
                        const char *data, size_t size, size_t *done)
 {
     (void)s;
-    int rc = 0;
-    while (rc >= 0 && *done < size) {
-        size_t left = size - *done;
-        c->op.kind = OP_SEND;
-        c->op.data = (void *)(data + *done);
-        c->op.size = left < SEND_MOST ? left : SEND_MOST;
-        c->op.sent = 0;
-        rc = io_await(c);
-        *done += rc < 0 ? c->op.sent : (size_t)rc;
-    }
-    return rc < 0 ? rc : 0;
+    return io_send_bytes(c, IO_SEND_BY_SOCKET, data, size, done);
+}
+
+static int socket_send_vectors(struct rota_stream *s, struct io_call *c,
+                               struct io_vectors *v, size_t size, size_t *done)
+{
+    (void)s;
+    return io_send_vectors(c, IO_SEND_BY_SOCKET, v, size, done);
+}
+
+static int socket_send_file(struct rota_stream *s, struct io_call *c, int fd,
+                            off_t offset, size_t count, size_t *done)
+{
+    (void)s;
+    return io_send_file(c, fd, offset, count, done);
 }
 
 static int socket_shutdown(struct rota_stream *s)
@@ -76,6 +72,8 @@ static void socket_close(struct rota_stream *s, struct rota_task *t)
 static const struct stream_kind socket_kind = {
     .receive = socket_receive,
     .send = socket_send,
+    .send_vectors = socket_send_vectors,
+    .send_file = socket_send_file,
     .shutdown = socket_shutdown,
     .close = socket_close,
 };
@@ -84,16 +82,16 @@ int rota_stream_new(int fd, rota_stream **stream)
 {
     struct loop *l = loop_current();
     int family = sock_calls(l)->family(l, fd);
-    if (family < 0)
+    if (family < 0 && family != -ENOTSOCK)
         return family;
     struct rota_stream *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
-    s->kind = &socket_kind;
+    s->kind = family < 0 ? &stream_plain_kind : &socket_kind;
     s->fd = fd;
     s->limit = LIMIT;
     /* Fails where it means nothing, and then nothing is amiss. */
-    if (family != AF_UNIX)
+    if (family == AF_INET || family == AF_INET6)
         sock_set_int(l, fd, IPPROTO_TCP, TCP_NODELAY, 1);
     *stream = s;
     return 0;
@@ -133,7 +131,7 @@ static int note_received(struct rota_stream *s, int rc)
 {
     if (rc == 0) {
         s->ended = true;
-    } else if (rc < 0 && !is_of_call(rc)) {
+    } else if (rc < 0 && !stream_is_of_call(rc)) {
         s->read_error = rc;
         if (!s->write_error)
             s->write_error = rc;
@@ -281,45 +279,6 @@ ssize_t rota_stream_readline(rota_stream *s, rota_str *line)
     return end_reading(s, &c, (int)len);
 }
 
-static int send_all(struct rota_stream *s, struct io_call *c, const char *data,
-                    size_t size, size_t *done)
-{
-    if (s->write_error || size == 0)
-        return s->write_error;
-    int rc = s->kind->send(s, c, data, size, done);
-    if (rc < 0 && !is_of_call(rc))
-        s->write_error = rc;
-    return rc;
-}
-
-int rota_stream_write(rota_stream *s, const void *data, size_t size,
-                      size_t *done)
-{
-    struct io_call c;
-    size_t sent = 0;
-    int rc = io_begin(&c, s->fd);
-    if (rc == 0 && s->writing)
-        rc = io_end(&c, -EBUSY);
-    if (rc == 0) {
-        s->writing = true;
-        rc = send_all(s, &c, data, size, &sent);
-        s->writing = false;
-        rc = io_end(&c, rc);
-    }
-    if (done)
-        *done = sent;
-    return rc;
-}
-
-int rota_stream_write_eof(rota_stream *s)
-{
-    if (s->writing)
-        return -EBUSY;
-    if (s->write_error)
-        return s->write_error == -EPIPE ? 0 : s->write_error;
-    return s->kind->shutdown(s);
-}
-
 void rota_stream_close(rota_stream *s)
 {
     if (!s)
@@ -333,4 +292,17 @@ void rota_stream_close(rota_stream *s)
     s->kind->close(s, t);
     buf_fini(&s->in);
     free(s);
+}
+
+void rota_stream_abort(rota_stream *s)
+{
+    if (!s)
+        return;
+    struct loop *l = loop_current();
+    struct linger at_once = { .l_onoff = 1 };
+    /* Nothing to a pipe, which knows no reset. */
+    rota_ignore(sock_calls(l)->set(l, s->fd, SOL_SOCKET, SO_LINGER, &at_once,
+                                   sizeof at_once));
+    s->aborted = true;
+    rota_stream_close(s);
 }

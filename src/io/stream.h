@@ -1,15 +1,17 @@
 /*
  * Inside a stream, for the kinds of streams there are: what they share is
- * here and in stream.c, buffered reading above all; what differs, how bytes
- * come in and go out, is a struct stream_kind.
+ * here, buffered reading in stream.c, writing in stream_write.c; what differs,
+ * how bytes come in and go out, is a struct stream_kind.
  */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "io/send.h"
 #include "io/wait.h"
 #include "rota/stream.h"
 
@@ -22,6 +24,12 @@ struct stream_kind {
      * is 0, has become how many bytes are out and not to be sent again. */
     int (*send)(struct rota_stream *s, struct io_call *c, const char *data,
                 size_t size, size_t *done);
+    /* The same for vectors of `size` bytes together, and for at most `count`
+     * bytes of a file (io_send_file). NULL: it is done by `send`. */
+    int (*send_vectors)(struct rota_stream *s, struct io_call *c,
+                        struct io_vectors *v, size_t size, size_t *done);
+    int (*send_file)(struct rota_stream *s, struct io_call *c, int fd,
+                     off_t offset, size_t count, size_t *done);
     /* Says that no more will be sent, which makes -EPIPE the write_error: 0 or
      * an error. If it suspends, it is a call of its own. */
     int (*shutdown)(struct rota_stream *s);
@@ -42,6 +50,16 @@ struct rota_stream {
 
     bool writing;
     int write_error;
+    bool aborted; /* it is closed without a word */
 };
+
+/* Of the call, and not of the connection, which is as it was. */
+static inline bool stream_is_of_call(int rc)
+{
+    return rc == -ECANCELED || rc == -EBADF || rc == -ENOMEM || rc == -EBUSY;
+}
+
+/* Pipes, terminals and whatever else read(2) and write(2) serve. */
+extern const struct stream_kind stream_plain_kind;
 
 #endif

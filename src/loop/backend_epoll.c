@@ -146,10 +146,14 @@ static bool would_block(struct fd_slot *slot, struct op *op, short events)
 {
     if (!slot->mode_known) {
         int mode = fcntl(op->fd, F_GETFL);
-        slot->blocking = mode >= 0 && !(mode & O_NONBLOCK);
+        bool blocks = mode >= 0 && !(mode & O_NONBLOCK);
+        /* One that cannot be read is never readable, and says so at once. */
+        slot->in_blocks = blocks && (mode & O_ACCMODE) != O_WRONLY;
+        slot->out_blocks = blocks && (mode & O_ACCMODE) != O_RDONLY;
         slot->mode_known = true;
     }
-    return slot->blocking && poll_now(op->fd, events) == WAIT;
+    bool blocks = events == POLLIN ? slot->in_blocks : slot->out_blocks;
+    return blocks && poll_now(op->fd, events) == WAIT;
 }
 
 static int try_read(struct fd_slot *slot, struct op *op)
@@ -170,7 +174,7 @@ static int try_read(struct fd_slot *slot, struct op *op)
 static ssize_t write_some(struct fd_slot *slot, const struct op *op)
 {
     const struct iovec *first = op->data;
-    if (!slot->blocking)
+    if (!slot->out_blocks)
         return writev(op->fd, first, (int)op->size);
     return write(op->fd, first->iov_base,
                  first->iov_len < PIPE_BUF ? first->iov_len : PIPE_BUF);
@@ -200,7 +204,7 @@ static ssize_t send_some(struct fd_slot *slot, struct op *op)
         return -1;
     }
     /* A pipe said to be writable takes so much without blocking. */
-    if (slot->blocking && left > PIPE_BUF)
+    if (slot->out_blocks && left > PIPE_BUF)
         left = PIPE_BUF;
     return write(op->fd, data, left);
 }

@@ -96,9 +96,10 @@ static int try_send_all(struct sim_socket *k, struct op *op)
 /* Vector by vector, until one is not filled or sent whole. */
 static int try_vectors(struct sim_socket *k, const struct op *op)
 {
-    const struct iovec *v = op->data;
-    size_t total = 0;
-    for (size_t i = 0; i < op->size; i++) {
+    const struct msghdr *m = op->kind == OP_SENDMSG ? op->data : NULL;
+    const struct iovec *v = m ? m->msg_iov : op->data;
+    size_t total = 0, count = m ? m->msg_iovlen : op->size;
+    for (size_t i = 0; i < count; i++) {
         size_t len = v[i].iov_len;
         bool in = op->kind == OP_READV;
         /* Neither the end nor an error is told beside bytes. */
@@ -262,6 +263,7 @@ static int try(struct sim_socket *k, struct op *op)
     case OP_SEND:
     case OP_WRITE: return try_send_all(k, op);
     case OP_READV:
+    case OP_SENDMSG:
     case OP_WRITEV: return try_vectors(k, op);
     case OP_CONNECT: return try_connect(k, op);
     case OP_POLL: return try_poll(k, op);

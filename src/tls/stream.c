@@ -96,7 +96,7 @@ static int tls_shutdown(struct rota_stream *s)
  */
 static void say_end_at_once(const struct rota_stream *s, struct tls *t)
 {
-    if (t->failed || t->write_error || s->writing)
+    if (t->failed || t->write_error || s->writing || s->aborted)
         return;
     ERR_clear_error();
     if (SSL_shutdown(t->ssl) == 0)

@@ -129,7 +129,8 @@ static int talk(rota_stream *s)
     char block[BLOCK] = { 'a' }, back[BLOCK];
     size_t done;
     block[BLOCK - 1] = 'z';
-    int rc = rota_stream_write(s, block, sizeof block, &done);
+    struct iovec v[] = { { block, 1000 }, { block + 1000, BLOCK - 1000 } };
+    int rc = rota_stream_writev(s, v, 2, &done);
     if (rc >= 0)
         rc = rota_stream_readexactly(s, back, sizeof back, &done);
     if (rc >= 0 && memcmp(block, back, sizeof block) != 0)

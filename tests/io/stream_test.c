@@ -651,22 +651,3 @@ TEST("PITFALL 28: lengths of zero, and beyond an int")
     test_needs_kernel();
     run_clean(long_lengths);
 }
-
-static int not_a_socket(void *arg)
-{
-    (void)arg;
-    rota_stream *s = NULL;
-    int fds[2];
-    CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
-    CHECK_INT(rota_stream_new(fds[0], &s), -ENOTSOCK);
-    CHECK_INT(rota_stream_new(-1, &s), -EBADF);
-    CHECK(s == NULL);
-    close(fds[0]);
-    close(fds[1]);
-    return 0;
-}
-
-TEST("a stream is made of a socket only")
-{
-    run_clean(not_a_socket);
-}
