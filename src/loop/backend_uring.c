@@ -509,7 +509,9 @@ static int uring_submit(struct loop *l, void *state, struct op *op)
     int rc = fds_arm(&u->fds, slot, op);
     if (rc < 0)
         return rc;
-    if (message_is_batch(op) && (rc = message_try(op)) != -EAGAIN) {
+    /* A datagram is mostly there, or has room: a system call costs less than
+     * the way through the ring, which is for those that wait. */
+    if (message_is(op) && (rc = message_try(op)) != -EAGAIN) {
         fds_disarm(&u->fds, slot, op);
         op->result = rc;
         return 1;

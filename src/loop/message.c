@@ -15,11 +15,20 @@ static int receive(const struct op *op)
     return n < 0 ? -errno : (int)n;
 }
 
+/* Plain data need no header, which the kernel would have to read. */
+static ssize_t send_message(int fd, const struct msghdr *m, int flags)
+{
+    if (m->msg_iovlen != 1 || m->msg_controllen > 0)
+        return sendmsg(fd, m, flags);
+    return sendto(fd, m->msg_iov->iov_base, m->msg_iov->iov_len, flags,
+                  m->msg_name, m->msg_namelen);
+}
+
 static int send_one(const struct op *op)
 {
     ssize_t n;
     do
-        n = sendmsg(op->fd, op->data, MSG_DONTWAIT | MSG_NOSIGNAL);
+        n = send_message(op->fd, op->data, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : (int)n;
 }

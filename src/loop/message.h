@@ -10,6 +10,12 @@
 
 #include "loop/op.h"
 
+static inline bool message_is(const struct op *op)
+{
+    return op->kind == OP_RECVMSG || op->kind == OP_SENDMSG ||
+           op->kind == OP_RECVMMSG || op->kind == OP_SENDMMSG;
+}
+
 static inline bool message_is_batch(const struct op *op)
 {
     return op->kind == OP_RECVMMSG || op->kind == OP_SENDMMSG;

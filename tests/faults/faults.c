@@ -287,6 +287,15 @@ WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags))
     return __real_sendmsg(fd, m, flags);
 }
 
+WRAP(ssize_t, sendto,
+     (int fd, const void *data, size_t size, int flags,
+      const struct sockaddr *to, socklen_t len))
+{
+    FAILS(sendto, ENOBUFS, -1)
+    INTERRUPTS(sendto, -1)
+    return __real_sendto(fd, data, size, flags, to, len);
+}
+
 WRAP(int, recvmmsg,
      (int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t))
 {
