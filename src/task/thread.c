@@ -59,8 +59,8 @@ struct job {
     rota_cb *destroy; /* NULL: it is none */
     bool *left;       /* the task's: it has gone. NULL: it has */
 
-    struct clause clause; /* the task's wait */
-    struct post post;     /* to the loop: it is done, or it asks */
+    struct clause *wait; /* the task's, on its stack: it may outlive us */
+    struct post post;    /* to the loop: it is done, or it asks */
 
     /* What a running job asks its task to do (thread_ask_task). */
     rota_fn *ask;
@@ -126,7 +126,7 @@ struct runtime *thread_runtime(void)
 static void job_posted(struct post *p)
 {
     struct job *j = container_of(p, struct job, post);
-    clause_fire(&j->clause, j->rc);
+    clause_fire(j->wait, j->rc);
 }
 
 /* Before and after a thread posts to the loop: it must not be gone then.
@@ -413,7 +413,7 @@ static bool abandon(struct job *j)
 /* Takes a job back that has not begun; one that runs is told, or let go. */
 static bool job_withdraw(struct clause *c)
 {
-    struct job *j = container_of(c, struct job, clause);
+    struct job *j = c->record;
     struct pool *p = j->pool;
     rota_cb *interrupt = j->interrupt;
     void *arg = j->arg;
@@ -478,7 +478,7 @@ static bool answer(struct job *j, struct rota_task *t)
     pthread_mutex_lock(&j->pool->lock);
     j->asks = false;
     pthread_mutex_unlock(&j->pool->lock);
-    bool gone = t->scope->visible && job_withdraw(&j->clause);
+    bool gone = t->scope->visible && job_withdraw(j->wait);
     sem_post(&j->answered); /* it waits: whoever let it go has it still */
     return !gone;
 }
@@ -486,9 +486,12 @@ static bool answer(struct job *j, struct rota_task *t)
 /* Parks until the job is done or gone, doing meanwhile what it asks for. */
 static int serve(struct job *j, struct rota_task *t, const bool *left)
 {
+    struct clause wait;
+    j->wait = &wait;
     for (;;) {
-        clause_init(&j->clause, &job_wait, j);
-        int rc = wait_park(t, &j->clause, 1);
+        clause_init(&wait, &job_wait, j);
+        wait.record = j;
+        int rc = wait_park(t, &wait, 1);
         if (*left || !j->ask)
             return rc;
         if (!answer(j, t))
