@@ -39,11 +39,14 @@ static int copy_alpn(struct tls_config *c, const char *const *names)
     for (const char *const *p = names; p && *p; p++) {
         size_t len = strlen(*p);
         if (len == 0 || len > ALPN_MOST)
-            return -EINVAL;
+            return rota_fail(-EINVAL,
+                             "alpn: a protocol's name has 1 to %d "
+                             "bytes",
+                             ALPN_MOST);
         size += 1 + len;
     }
     if (size > UINT16_MAX)
-        return -EINVAL;
+        return rota_fail(-EINVAL, "alpn: too many protocols");
     if (size == 0)
         return 0;
     unsigned char *at = c->alpn = malloc(size);

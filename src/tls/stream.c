@@ -5,9 +5,13 @@
  */
 #include <errno.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <stdlib.h>
 
+#include "rota/time.h"
 #include "tls/tls.h"
+
+static const rota_dur short_while = 1000000;
 
 /* OpenSSL takes ints. */
 static int clamp(size_t size)
@@ -45,11 +49,44 @@ static int fail_write(struct tls *t)
     return t->failed ? t->failed : (t->failed = tls_error(t));
 }
 
+static int await_message(struct io_call *c)
+{
+    int rc = io_await_events(c, POLLIN);
+    if (rc == -EBUSY) /* a reader waits for it, and will take it in */
+        rc = rota_sleep(short_while);
+    return rc < 0 ? rc : 0;
+}
+
+/* A message to OpenSSL itself, such as a ticket, may come in several records
+ * (RFC 8446 5.1); in the middle of it nothing can be written. */
+static int finish_message(struct tls *t, struct io_call *c)
+{
+    int rc = 0;
+    while (rc == 0 && SSL_in_init(t->ssl)) {
+        ERR_clear_error();
+        int n = SSL_do_handshake(t->ssl);
+        if (n == 1)
+            break;
+        if (SSL_get_error(t->ssl, n) == SSL_ERROR_WANT_READ)
+            rc = await_message(c);
+        else
+            rc = t->failed = tls_error(t);
+    }
+    return rc;
+}
+
+/* Sends what is left, and makes ready for more. */
+static int make_ready(struct tls *t, struct io_call *c)
+{
+    int rc = t->failed ? t->failed : tls_send_out(t, c);
+    return rc < 0 ? rc : finish_message(t, c);
+}
+
 static int tls_send(struct rota_stream *s, struct io_call *c, const char *data,
                     size_t size, size_t *done)
 {
     struct tls *t = s->state;
-    int rc = t->failed ? t->failed : tls_send_out(t, c);
+    int rc = make_ready(t, c);
     while (rc == 0 && *done < size) {
         size_t left = size - *done;
         ERR_clear_error();
@@ -61,14 +98,17 @@ static int tls_send(struct rota_stream *s, struct io_call *c, const char *data,
         /* Half a record, of which the rest will never come, is none. */
         if (!t->write_error && rc != -EBADF)
             *done += (size_t)n;
+        if (rc == 0)
+            rc = finish_message(t, c);
     }
     return rc;
 }
 
 static int say_end(struct tls *t, struct io_call *c)
 {
-    if (t->failed)
-        return t->failed;
+    int rc = make_ready(t, c);
+    if (rc < 0)
+        return rc;
     ERR_clear_error();
     return SSL_shutdown(t->ssl) < 0 ? fail_write(t) : tls_send_out(t, c);
 }

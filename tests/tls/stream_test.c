@@ -394,6 +394,124 @@ TEST("what was written before closing arrives, although tickets are unread")
     run_tls(closes_after_writing);
 }
 
+/* ------------------------------------------------- a message in two records */
+
+struct relay {
+    rota_stream *from, *to;
+    size_t allowed; /* records that may still pass */
+    size_t passed;
+};
+
+/* Lets records pass, one by one, as many as are allowed. */
+ROTA_ASYNC(pass_records, (struct relay *, r))
+{
+    unsigned char record[5 + RECORD + 256];
+    for (;;) {
+        int rc = rota_stream_readexactly(r->from, record, 5, NULL);
+        size_t size = (size_t)record[3] << 8 | record[4];
+        if (rc == 0)
+            rc = rota_stream_readexactly(r->from, record + 5, size, NULL);
+        while (rc == 0 && r->passed >= r->allowed)
+            rc = rota_sleep(rota_ms(1));
+        if (rc == 0)
+            rc = rota_stream_write(r->to, record, 5 + size, NULL);
+        if (rc < 0)
+            return rc;
+        r->passed++;
+    }
+}
+
+/* A connection through relays: `allowed` records to the client. */
+struct relayed {
+    struct ends ends, near, far;
+    struct relay up, down;
+    rota_task *tasks[2];
+};
+
+static void begin_relayed(struct relayed *r, rota_tls_context *client,
+                          rota_tls_context *server, size_t allowed)
+{
+    *r = (struct relayed){ .near = plain_ends(), .far = plain_ends() };
+    r->up = (struct relay){ r->near.server.s, r->far.client.s, SIZE_MAX, 0 };
+    r->down = (struct relay){ r->far.client.s, r->near.server.s, allowed, 0 };
+    r->tasks[0] = rota_create_task(pass_records, &r->up);
+    r->tasks[1] = rota_create_task(pass_records, &r->down);
+    r->ends.client.s = r->near.client.s;
+    r->ends.server.s = r->far.server.s;
+    shake_hands(&r->ends, client, server, "localhost");
+    CHECK_STR(r->ends.client.why, "");
+    CHECK_STR(r->ends.server.why, "");
+}
+
+static void end_relayed(struct relayed *r)
+{
+    for (int i = 0; i < 2; i++) {
+        rota_task_cancel(r->tasks[i], "test");
+        CHECK_INT(rota_await(r->tasks[i]), -ROTA_ECHILD);
+    }
+    end_ends(&r->near);
+    end_ends(&r->far);
+}
+
+/* The client writes in the middle of a ticket, which a task reads, or none. */
+static void write_meanwhile(struct relayed *r, bool reads)
+{
+    rota_stream *client = r->ends.client.s, *server = r->ends.server.s;
+    char byte, got[8] = "";
+    rota_task *t = rota_create_task(read_some, client, &byte, 1);
+    while (!SSL_in_init(ssl_of(client)))
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    if (!reads) {
+        rota_task_cancel(t, "test");
+        CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    }
+    rota_task *w = rota_create_task(write_some, client, "hello", 5, NULL);
+    CHECK_INT(rota_sleep(rota_ms(5)), 0);
+    CHECK(!rota_task_done(w));
+    r->down.allowed = SIZE_MAX;
+    CHECK_INT(rota_await(w), 0);
+    CHECK_INT(rota_stream_readexactly(server, got, 5, NULL), 0);
+    CHECK_STR(got, "hello");
+    if (reads) {
+        rota_task_cancel(t, "test");
+        CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    }
+}
+
+static int waits_for_message(void *arg)
+{
+    (void)arg;
+    /* What the ticket holds is the client's certificate: it is long. */
+    PKI(.name = "me", .issuer = "root", .common = "A name that takes some room",
+        .names = "DNS:a.long.name.example,DNS:another.long.name.example");
+    rota_tls_context *client = CLIENT_WITH(.cert_file = pki_file("me.crt"),
+                                           .key_file = pki_file("me.key"));
+    rota_tls_context *server =
+        SERVER_WITH(.ca_file = pki_file("root.crt"),
+                    .verify_mode = ROTA_TLS_CERT_REQUIRED);
+    SSL_CTX_set_max_send_fragment(server->ssl, 512);
+    SSL_CTX_set_num_tickets(server->ssl, 1);
+    struct relayed r;
+    begin_relayed(&r, client, server, SIZE_MAX);
+    check_talk(r.ends.server.s, r.ends.client.s, "the ticket came before");
+    size_t records = r.down.passed - 1;
+    end_relayed(&r);
+    for (int reads = 0; reads < 2; reads++) {
+        tls_session_clear(client);
+        begin_relayed(&r, client, server, records - 1);
+        write_meanwhile(&r, reads);
+        end_relayed(&r);
+    }
+    rota_tls_context_unref(client);
+    rota_tls_context_unref(server);
+    return 0;
+}
+
+TEST("a write waits for the rest of a message that comes in two records")
+{
+    run_tls(waits_for_message);
+}
+
 /* --------------------------------------------------------------------- idle */
 
 enum { CONNECTIONS = 40 };
