@@ -223,6 +223,7 @@ static int refuses_second(void *arg)
     return 0;
 }
 
+/* PITFALL 23 */
 TEST("STRM-08: a second reader or writer is -EBUSY, one of each is fine")
 {
     run_clean(refuses_second);
