@@ -45,8 +45,12 @@ struct coro_exceptions {
 struct coro {
     void *sp;            /* saved stack pointer while it does not run */
     struct stack *stack; /* NULL: the thread's own stack */
-    struct coro_exceptions exceptions; /* while it does not run */
-    int saved_errno; /* while it does not run, by coro_switch_last */
+
+    /* While it does not run: what C++ has caught, and errno (the latter by
+     * coro_switch_last). */
+    void *caught;
+    unsigned uncaught;
+    int saved_errno;
 
     /* For whoever debugs: read by the overflow report. Not owned. */
     const char *name; /* may be NULL */
@@ -165,6 +169,23 @@ SANITIZE_INLINE void coro_arrive(struct coro_thread *t)
     after.fn(after.arg);
 }
 
+/* The exceptions of the running coroutine, before a switch and after it. */
+static inline void coro_put_aside(struct coro_thread *t)
+{
+    if (__builtin_expect(!t->exceptions, 1))
+        return;
+    t->current->caught = t->exceptions->caught;
+    t->current->uncaught = t->exceptions->uncaught;
+}
+
+static inline void coro_take_back(struct coro_thread *t)
+{
+    if (__builtin_expect(!t->exceptions, 1))
+        return;
+    t->exceptions->caught = t->current->caught;
+    t->exceptions->uncaught = t->current->uncaught;
+}
+
 /*
  * Leaves the running coroutine for `to`, which must be another one; returns
  * when somebody switches back. `after` (may be NULL) is copied and run on
@@ -176,15 +197,13 @@ SANITIZE_INLINE void coro_switch(struct coro_thread *t, struct coro *to,
 {
     struct coro *from = t->current;
     int my_errno = *t->errno_at;
-    if (__builtin_expect(t->exceptions != NULL, 0))
-        from->exceptions = *t->exceptions;
+    coro_put_aside(t);
     if (after)
         t->after = *after;
     coro_depart(t, to, false);
     t = coro_swap(&from->sp, to->sp, t);
     coro_arrive(t);
-    if (__builtin_expect(t->exceptions != NULL, 0))
-        *t->exceptions = t->current->exceptions;
+    coro_take_back(t);
     *t->errno_at = my_errno;
 }
 
@@ -192,8 +211,7 @@ SANITIZE_INLINE void coro_switch(struct coro_thread *t, struct coro *to,
 SANITIZE_INLINE void coro_resume(struct coro_thread *t)
 {
     coro_arrive(t);
-    if (__builtin_expect(t->exceptions != NULL, 0))
-        *t->exceptions = t->current->exceptions;
+    coro_take_back(t);
     *t->errno_at = t->current->saved_errno;
 }
 
@@ -207,8 +225,7 @@ SANITIZE_INLINE int coro_switch_last(struct coro_thread *t, struct coro *to,
 {
     struct coro *from = t->current;
     from->saved_errno = *t->errno_at;
-    if (__builtin_expect(t->exceptions != NULL, 0))
-        from->exceptions = *t->exceptions;
+    coro_put_aside(t);
     coro_depart(t, to, false);
     return coro_swap_last(&from->sp, to->sp, t, over);
 }

@@ -31,10 +31,10 @@ struct stack {
 
     struct stack_slab *slab;
     struct list link;  /* in its class' free list while it is not out */
-    bool guarded;      /* a guard lies below base */
-    bool usual;        /* it is, and the stack of the default size */
-    bool deep;         /* may keep its deep pages, see stack.c */
-    bool cold;         /* holds no memory */
+    bool guarded : 1;  /* a guard lies below base */
+    bool usual : 1;    /* it is, and the stack of the default size */
+    bool deep : 1;     /* may keep its deep pages, see stack.c */
+    bool cold : 1;     /* holds no memory */
     uint8_t uses;      /* counts looks; at 0, its deep part is dropped */
     unsigned valgrind; /* id at Valgrind */
 };

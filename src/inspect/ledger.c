@@ -148,8 +148,8 @@ static void log_handles(const struct debug *d)
         struct rota_task *t = container_of(it, struct rota_task, in_runtime);
         if (listed++ < LISTED_MOST)
             rota_log(ROTA_LOG_WARNING,
-                     "leak: handle of task %s (spawned at %s)", t->name,
-                     t->site ? t->site : "?");
+                     "leak: handle of task %s (spawned at %s)", t->co.coro.name,
+                     t->co.coro.site ? t->co.coro.site : "?");
     }
 }
 

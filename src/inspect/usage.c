@@ -17,13 +17,15 @@
 static struct usage *row_of(struct usages *u, const struct rota_task *t)
 {
     for (size_t i = 0; i < u->count; i++)
-        if (u->table[i].site == t->site && u->table[i].name == t->name)
+        if (u->table[i].site == t->co.coro.site &&
+            u->table[i].name == t->co.coro.name)
             return &u->table[i];
     struct usage *more = realloc(u->table, (u->count + 1) * sizeof *more);
     if (!more)
         return NULL;
     u->table = more;
-    more[u->count] = (struct usage){ .site = t->site, .name = t->name };
+    more[u->count] =
+        (struct usage){ .site = t->co.coro.site, .name = t->co.coro.name };
     return &more[u->count++];
 }
 

@@ -105,8 +105,8 @@ static void note_taken(pthread_mutex_t *m, void *where)
         return;
     self.held[self.count++] = (struct held){ .mutex = m,
                                              .since = now,
-                                             .name = now.task->name,
-                                             .site = now.task->site,
+                                             .name = now.task->co.coro.name,
+                                             .site = now.task->co.coro.site,
                                              .where = where };
 }
 

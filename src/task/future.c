@@ -45,8 +45,8 @@ static void report(const struct rota_future *f)
 {
     rota_unhandled_fn *fn = atomic_load(&unhandled);
     rota_unhandled what = {
-        .name = f->task ? f->task->name : "future",
-        .site = f->task ? f->task->site : NULL,
+        .name = f->task ? f->task->co.coro.name : "future",
+        .site = f->task ? f->task->co.coro.site : NULL,
         .rc = f->rc,
         .err = f->err,
     };

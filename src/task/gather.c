@@ -231,7 +231,7 @@ static int see_through(struct gather *g, int *results)
         return misuse(-EPERM, "tasks awaited outside of a task");
     for (size_t i = 0; i < g->count; i++)
         if (task_waits_for(g->tasks[i], me))
-            return misuse(-EDEADLK, "task %s awaits itself", me->name);
+            return misuse(-EDEADLK, "task %s awaits itself", me->co.coro.name);
     struct gathered *each = make_room(g);
     if (!each)
         return -ENOMEM;

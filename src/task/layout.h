@@ -30,8 +30,8 @@ enum { LAYOUT_VERSION = 1 };
     X(task_state, offsetof(struct rota_task, done.state))           \
     X(task_size, sizeof(struct rota_task))                          \
     X(task_id, offsetof(struct rota_task, co.id))                   \
-    X(task_name, offsetof(struct rota_task, name))                  \
-    X(task_site, offsetof(struct rota_task, site))                  \
+    X(task_name, offsetof(struct rota_task, co.coro.name))          \
+    X(task_site, offsetof(struct rota_task, co.coro.site))          \
     X(task_coro, offsetof(struct rota_task, co.coro))               \
     X(task_sp, offsetof(struct rota_task, co.coro.sp))              \
     X(task_clauses, offsetof(struct rota_task, clauses))            \

@@ -31,8 +31,8 @@ static void report_task(const struct rota_task *t)
     if (t->deliveries)
         snprintf(told, sizeof told, ", told %u times to end", t->deliveries);
     rota_log(ROTA_LOG_WARNING, "  %s (spawned at %s): %s%s%s%s",
-             t->name, t->site ? t->site : "?", where, holder ? " of " : "",
-             holder ? holder->name : "", told);
+             t->co.coro.name, t->co.coro.site ? t->co.coro.site : "?", where,
+             holder ? " of " : "", holder ? holder->co.coro.name : "", told);
 }
 
 void runtime_report(const struct runtime *rt)

@@ -20,7 +20,7 @@
 static const char *current_name(void)
 {
     struct rota_task *t = task_current();
-    return t ? t->name : NULL;
+    return t ? t->co.coro.name : NULL;
 }
 
 int runtime_init(struct runtime *rt, const struct sim_setup *simulated)

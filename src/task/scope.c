@@ -182,11 +182,12 @@ static void note_oddities(const struct scope *s, int rc)
         rota_log(ROTA_LOG_DEBUG,
                  "task %s ends a scope with %d although a call inside was "
                  "cut short (%s)",
-                 s->task->name, rc, s->reason ? s->reason : "outer scope");
+                 s->task->co.coro.name, rc,
+                 s->reason ? s->reason : "outer scope");
     if (rc == -ECANCELED && !s->visible)
         rota_log(ROTA_LOG_DEBUG,
                  "task %s ends a scope with -ECANCELED that no scope caused",
-                 s->task->name);
+                 s->task->co.coro.name);
 }
 
 int rota_scope_end(rota_scope *scope, int rc)

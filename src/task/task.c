@@ -32,6 +32,13 @@ struct defer {
     void *arg;
 };
 
+/* What rota_fail has to say; on the heap, since most tasks have nothing. */
+struct failure {
+    rota_failure said; /* first: the future knows it as that */
+    int code;          /* the error it belongs to */
+    char text[ERROR_TEXT];
+};
+
 static void run_defers(struct rota_task *t)
 {
     while (t->defers) {
@@ -73,7 +80,8 @@ static void check_closed(struct rota_task *t)
 /* The text of an error that was handled is not that of another one. */
 static void drop_stale_error(struct rota_task *t, int rc)
 {
-    if (!t->done.err || (rc < 0 && rc == t->failed))
+    const struct failure *f = (const struct failure *)t->done.err;
+    if (!f || (rc < 0 && rc == f->code))
         return;
     free(t->done.err);
     t->done.err = NULL;
@@ -118,7 +126,7 @@ static void end(struct rota_task *t, int rc)
         rota_log(ROTA_LOG_DEBUG,
                  "task %s (spawned at %s) returned -ECANCELED, but was not "
                  "cancelled",
-                 t->name, t->site ? t->site : "?");
+                 t->co.coro.name, t->co.coro.site ? t->co.coro.site : "?");
     scope_close(t->root);
     future_finish(&t->done, state, rc);
     group_leave(t->group, t);
@@ -177,8 +185,8 @@ void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
     t->claim = NULL;
     t->gathered = t->blocked = t->named = t->kept = t->guest = t->counted =
         false;
-    t->name = t->co.coro.name = o->name ? o->name : spec->name;
-    t->site = t->co.coro.site = o->site ? o->site : spec->site;
+    t->co.coro.name = o->name ? o->name : spec->name;
+    t->co.coro.site = o->site ? o->site : spec->site;
     t->fn = spec->fn;
     list_init(&t->held);
     t->context = NULL;
@@ -244,7 +252,7 @@ void task_free(struct rota_task *t)
         debug_forget(t);
     future_fini(&t->done);
     if (t->named)
-        free((char *)t->name);
+        free((char *)t->co.coro.name);
     record_put(rt, t);
 }
 
@@ -388,7 +396,7 @@ static int check_await(rota_task *t, struct rota_task **me)
     if (!t)
         return -ENOMEM;
     if (task_waits_for(t, *me))
-        return misuse(-EDEADLK, "task %s awaits itself", t->name);
+        return misuse(-EDEADLK, "task %s awaits itself", t->co.coro.name);
     return 0;
 }
 
@@ -457,7 +465,7 @@ bool rota_task_done(const rota_task *t)
 
 const char *rota_task_name(const rota_task *t)
 {
-    return t->name;
+    return t->co.coro.name;
 }
 
 int rota_task_set_name(rota_task *t, const char *name)
@@ -466,8 +474,8 @@ int rota_task_set_name(rota_task *t, const char *name)
     if (!copy)
         return -ENOMEM;
     if (t->named)
-        free((char *)t->name);
-    t->name = t->co.coro.name = copy;
+        free((char *)t->co.coro.name);
+    t->co.coro.name = copy;
     t->named = true;
     return 0;
 }
@@ -507,21 +515,28 @@ int rota_fail_at(const char *site, int code, const char *format, ...)
     struct rota_task *t = task_current();
     if (!t)
         return code;
-    if (!t->done.err)
-        t->done.err = malloc(sizeof(rota_failure) + ERROR_TEXT);
-    if (!t->done.err)
+    struct failure *f = (struct failure *)t->done.err;
+    if (!f)
+        f = malloc(sizeof *f);
+    if (!f)
         return code; /* the code goes its way without the text */
-    char *text = (char *)(t->done.err + 1);
     va_list args;
     va_start(args, format);
-    vsnprintf(text, ERROR_TEXT, format, args);
+    vsnprintf(f->text, sizeof f->text, format, args);
     va_end(args);
-    *t->done.err = (rota_failure){ text, site };
-    t->failed = code;
+    f->said = (rota_failure){ f->text, site };
+    f->code = code;
+    t->done.err = &f->said;
     return code;
 }
 
 const char *task_failure_text(const struct rota_task *t)
 {
     return t->done.err ? t->done.err->text : NULL;
+}
+
+int task_failure_code(const struct rota_task *t)
+{
+    const struct failure *f = (const struct failure *)t->done.err;
+    return f ? f->code : 0;
 }

@@ -124,8 +124,6 @@ struct rota_task {
     rota_time since; /* when it parked: the turn's time */
 
     struct clause alone; /* of a wait in one queue (wait_in) */
-    const char *name;
-    const char *site;
     rota_fn *fn;
     void *arg;
     struct scope *root;      /* its own level; on its stack, as long as it
@@ -141,7 +139,6 @@ struct rota_task {
     struct start *start;      /* rota_group_start waits for its word; NULL */
     struct defer *defers;     /* newest first */
     struct rota_future done;
-    int failed;     /* the code that done.err belongs to, if there is one */
     struct far far; /* what other threads ask of it */
 };
 
@@ -199,6 +196,10 @@ bool task_waits_for(struct rota_task *t, struct rota_task *me);
 /* What rota_fail recorded for it; NULL when it did not. */
 const char *task_failure_text(const struct rota_task *t)
     ROTA_INTERNAL(task_failure_text);
+
+/* The code that text belongs to; 0: there is none. */
+int task_failure_code(const struct rota_task *t)
+    ROTA_INTERNAL(task_failure_code);
 
 /* A piece of work is over that `t`, the running task, did from its begin to
  * its end: what was deferred is called, no scope may be open, and what it still

@@ -123,7 +123,7 @@ int rota_tfuture_wait(rota_tfuture *f, rota_dur timeout, rota_outcome *out)
 {
     if (!rota_task_done(f->task) && !far_is(f->task))
         return misuse(-EDEADLK, "a loop's thread blocks for task %s of its own",
-                      f->task->name);
+                      f->task->co.coro.name);
     rota_dur d = timeout > 0 ? timeout : 0;
     if (wait_until(f, rota_time_add(rota_now(), d)) != 0)
         return -ETIMEDOUT;

@@ -39,8 +39,8 @@ static __attribute__((noinline)) void note_delivery(struct rota_task *t)
         rota_log(ROTA_LOG_WARNING,
                  "task %s (spawned at %s) ignores its cancellation (%s): "
                  "a call returned -ECANCELED %d times",
-                 t->name, t->site ? t->site : "?", rota_cancel_reason(),
-                 SPIN_WARN);
+                 t->co.coro.name, t->co.coro.site ? t->co.coro.site : "?",
+                 rota_cancel_reason(), SPIN_WARN);
 }
 
 /* Reports the cancellation to a task that has not parked. The delivery lets

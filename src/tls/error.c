@@ -133,6 +133,6 @@ int tls_file_error(const char *what, const char *path, char text[TLS_TEXT])
 const char *rota_tls_errmsg(int code)
 {
     const struct rota_task *t = task_current();
-    return t && t->failed == code && task_failure_text(t) ? task_failure_text(t)
-                                                          : rota_strerror(code);
+    bool said = t && task_failure_text(t) && task_failure_code(t) == code;
+    return said ? task_failure_text(t) : rota_strerror(code);
 }
