@@ -657,3 +657,38 @@ SIM_TEST_WITH("a server that is closed at any moment, its clients ended or cut "
     CHECK_INT(again, listener);
     CHECK_INT(rota_close(again), 0);
 }
+
+/* ------------------------------------- a call of several operations is cut */
+
+static ROTA_ASYNC(read_exactly, (rota_stream *, s), (char *, data),
+                  (size_t, size))
+{
+    return rota_stream_readexactly(s, data, size, NULL);
+}
+
+/* PITFALL 32, STRM-07 */
+SIM_TEST("a reader is cancelled as a part of what it wants arrives: it ends, "
+         "and the part is there")
+{
+    int listener = rota_listen("127.0.0.1", PORT, NULL);
+    CHECK(listener >= 0);
+    struct link l = link_up(listener, "127.0.0.1");
+    char part[8], got[8];
+    struct iovec v[] = { { part, 1 }, { part, 0 }, { part + 1, 7 } };
+    fill(part, 0, sizeof part);
+    rota_task *t = rota_create_task(read_exactly, l.server, got, 16);
+    size_t turns = rota_sim_random(4);
+    for (size_t i = 0; i < turns; i++)
+        CHECK_INT(rota_checkpoint(), 0);
+    CHECK_INT(rota_stream_writev(l.client, v, 3, NULL), 0);
+    turns = rota_sim_random(5);
+    for (size_t i = 0; i < turns; i++)
+        CHECK_INT(rota_checkpoint(), 0);
+    rota_task_cancel(t, "test");
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    memset(got, 0, sizeof got);
+    CHECK_INT(rota_stream_readexactly(l.server, got, sizeof part, NULL), 0);
+    check_bytes(got, 0, sizeof part);
+    link_down(&l);
+    CHECK_INT(rota_close(listener), 0);
+}

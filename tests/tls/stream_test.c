@@ -555,3 +555,55 @@ TEST("an idle connection keeps no buffers")
         test_skip("a sanitizer has its own memory");
     run_tls(holds_little);
 }
+
+ROTA_ASYNC(write_vectors, (rota_stream *, s), (const struct iovec *, v),
+           (int, count), (size_t *, done))
+{
+    return rota_stream_writev(s, v, count, done);
+}
+
+ROTA_ASYNC(send_file, (rota_stream *, s), (int, fd), (size_t *, done))
+{
+    return rota_stream_sendfile(s, fd, 0, SIZE_MAX, done);
+}
+
+static int vectors_and_files(void *arg)
+{
+    (void)arg;
+    enum { PIECES = 1000 };
+    struct ends e = usual_ends();
+    char *data = pattern(MEGABYTE);
+    static struct iovec v[PIECES];
+    size_t size = 0, done = 0;
+    for (size_t i = 0; i < PIECES; i++) {
+        v[i].iov_base = data + size;
+        v[i].iov_len = i % 100 == 99 ? 20000 : i % 5 ? i : 0;
+        size += v[i].iov_len;
+    }
+    rota_task *t =
+        rota_create_task(write_vectors, e.client.s, v, PIECES, &done);
+    CHECK_INT(read_pattern(e.server.s, size, 0), 0);
+    CHECK_INT(rota_await(t), 0);
+    CHECK_INT(done, size);
+    FILE *f = tmpfile();
+    CHECK(f != NULL);
+    CHECK_INT(write(fileno(f), data, MEGABYTE), MEGABYTE);
+    t = rota_create_task(send_file, e.server.s, fileno(f), &done);
+    CHECK_INT(read_pattern(e.client.s, MEGABYTE, 0), 0);
+    CHECK_INT(rota_await(t), 0);
+    CHECK_INT(done, MEGABYTE);
+    fclose(f);
+    free(data);
+    /* Without a word: what the peer has is not to look like all. */
+    rota_stream_abort(e.client.s);
+    e.client.s = NULL;
+    char c;
+    CHECK_INT(rota_stream_read(e.server.s, &c, 1), -ECONNRESET);
+    end_ends(&e);
+    return 0;
+}
+
+TEST("vectors and files go over TLS as over any stream; an abort is a reset")
+{
+    run_tls(vectors_and_files);
+}
