@@ -27,7 +27,7 @@
 enum {
     SUBMISSIONS = 4096,
     COMPLETIONS = 16 * 1024,
-    BUFFERS = 1024, /* a power of two; more than connections */
+    BUFFERS = 256, /* a power of two */
     BUFFER_BYTES = 16 * 1024,
     GROUP = 0,
     CONNS_MAX = 4096,

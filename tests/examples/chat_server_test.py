@@ -6,7 +6,8 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from program import (Failed, Program, both_signals_end, run, until, usage_of)
+from program import (SANITIZED, Failed, Program, both_signals_end, run,
+                     until, usage_of)
 
 
 class Client:
@@ -75,7 +76,7 @@ def who_does_not_read_is_shown_the_door(path):
             if said > 100000:
                 raise Failed("it is still there")
         ann.hears("deaf has left")
-        if server.memory() - before > 4096:
+        if server.memory() - before > 4096 * SANITIZED:
             raise Failed("its memory grew by %d KiB" % (
                 server.memory() - before))
         ann.leave()

@@ -22,7 +22,9 @@ enum {
     CLIENTS = 64,
     ADDRESSES = 250, /* 127.0.1.1 to 127.0.1.250 */
     MESSAGE = 64,    /* bytes */
-    GROWTH_MOST = 1024 /* KiB, from a tenth of the time to the end */,
+    /* KiB, from a tenth of the time to the end: the stacks of a moment when
+     * many came at once are kept. A minute brings half a million. */
+    GROWTH_MOST = 4096,
 };
 
 struct soak {

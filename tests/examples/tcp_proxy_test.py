@@ -13,12 +13,12 @@ import time
 
 sys.dont_write_bytecode = True
 
-from program import (PATIENCE, Failed, Program, both_signals_end, receive,
-                     receive_all, run, until, usage_of)
+from program import (PATIENCE, SANITIZED, Failed, Program, both_signals_end,
+                     receive, receive_all, run, until, usage_of)
 
 MIB = 1 << 20
 THROUGH = 4096 * MIB if os.environ.get("TEST_LONG") else 256 * MIB
-GROWTH_MOST = 1024  # KiB, however much goes through
+GROWTH_MOST = 1024 * SANITIZED  # KiB, however much goes through
 AHEAD_MOST = 64  # MiB that sockets between writer and reader may hold
 
 
