@@ -8,12 +8,13 @@ import tempfile
 
 sys.dont_write_bytecode = True
 
-from program import PATIENCE, Failed, run
+from program import PATIENCE, Failed, complaints, run
 
 
 def output_of(*command):
     done = subprocess.run(command, timeout=PATIENCE, capture_output=True)
-    return done.returncode, done.stdout.decode().splitlines(), done.stderr
+    return (done.returncode, done.stdout.decode().splitlines(),
+            complaints(done.stderr.decode()))
 
 
 def cksum(paths):
@@ -68,7 +69,7 @@ def errors_are_told(program):
         code, lines, err = output_of(program, folder + "/none", good)
         if code != 1 or lines != cksum([good]):
             raise Failed("%d: %s" % (code, lines))
-        if b"none: No such file" not in err:
+        if "none: No such file" not in err:
             raise Failed("said: %s" % err)
 
 

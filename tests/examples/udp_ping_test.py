@@ -9,8 +9,8 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from program import (PATIENCE, Failed, Program, both_signals_end, run,
-                     usage_of)
+from program import (PATIENCE, Failed, Program, both_signals_end, complaints,
+                     run, usage_of)
 
 
 def ping(path, *args):
@@ -18,7 +18,7 @@ def ping(path, *args):
     done = subprocess.run([path, *args], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, timeout=PATIENCE)
-    if done.stderr:
+    if complaints(done.stderr):
         raise Failed("said: " + done.stderr)
     return done.stdout.splitlines(), done.returncode
 
