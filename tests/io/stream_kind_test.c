@@ -254,6 +254,7 @@ static int over_process(void *arg)
 
 TEST("the pipes of a process are streams")
 {
+    test_needs_kernel();
     run_clean(over_process);
 }
 
