@@ -116,8 +116,10 @@ def leaves_nothing(path):
                 who.socket.shutdown(socket.SHUT_WR)
             for who in crowd:
                 who.leave()
-        until("descriptors to be closed",
-              lambda: server.descriptors() == before)
+            # Before the next come: what several crowds say at once may be
+            # more than a client may have unsent.
+            until("descriptors to be closed",
+                  lambda: server.descriptors() == before)
 
 
 def signals_end_it(path):
