@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """usage: chat_server_test.py PROGRAM"""
 
+import socket
 import sys
 
 sys.dont_write_bytecode = True
@@ -111,10 +112,15 @@ def leaves_nothing(path):
             crowd = [Client(server, "c%d" % i) for i in range(10)]
             for who in crowd:
                 who.say("hello")
+            # All are in before any leaves, and all are gone before the next
+            # come: what several crowds say at once may be more than a client
+            # may have unsent, and it would be shown the door.
+            until("everybody to be let in",
+                  lambda: server.descriptors() == before + len(crowd))
+            for who in crowd:
+                who.socket.shutdown(socket.SHUT_WR)
             for who in crowd:
                 who.leave()
-            # Before the next come: what several crowds say at once may be
-            # more than a client may have unsent.
             until("descriptors to be closed",
                   lambda: server.descriptors() == before)
 
