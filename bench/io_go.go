@@ -81,7 +81,7 @@ func small(directory string, count int) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			data := make([]byte, 4097)
+			data := make([]byte, 4096)
 			for {
 				i := atomic.AddInt64(&next, 1)
 				if i >= int64(count) {
@@ -90,7 +90,8 @@ func small(directory string, count int) {
 				f, err := os.Open(filepath.Join(directory, strconv.FormatInt(i, 10)))
 				must(err)
 				n, err := f.ReadAt(data, 0)
-				if n != 4096 || err != io.EOF {
+				must(err)
+				if n != 4096 {
 					must(fmt.Errorf("%d bytes", n))
 				}
 				must(f.Close())

@@ -72,7 +72,7 @@ struct reader {
 static int read_some(void *arg)
 {
     const struct reader *r = arg;
-    char path[4096], data[IO_SMALL + 1];
+    char path[4096], data[IO_SMALL];
     while (*r->next < r->args->count) {
         io_small_path(r->args, (*r->next)++, path, sizeof path);
         int fd = rota_file_open(path, O_RDONLY, 0);

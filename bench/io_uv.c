@@ -202,7 +202,7 @@ struct reader {
     uv_fs_t req;
     uv_buf_t buf;
     int fd;
-    char data[IO_SMALL + 1];
+    char data[IO_SMALL];
 };
 
 static const struct io_args *files;

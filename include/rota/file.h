@@ -1,8 +1,13 @@
 /*
  * Files on disk, by descriptor and whole. A disk may take its time: what is
  * not in memory is left to the kernel's io_uring, or to pool threads, and the
- * loop never waits; called on a pool thread, it simply runs there. Names and
+ * loop does not wait; called on a pool thread, it simply runs there. Names and
  * directories are rota/fs.h's.
+ *
+ * A name the kernel knows is opened at once, and what could only be read is
+ * closed so. A file system of the network, or of a process (FUSE), may have to
+ * ask its server even then: where that cannot be relied on, rota_to_thread is
+ * the place for it.
  *
  * Nothing here hangs on a FIFO or a terminal, but waiting for them is
  * rota/fd.h's. A descriptor that is used by several tasks at once is closed

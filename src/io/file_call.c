@@ -7,13 +7,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/misuse.h"
+#include "io/file_now.h"
 #include "loop/backend.h"
 #include "rota/scope.h"
 #include "rota/thread.h"
@@ -21,9 +20,7 @@
 #include "task/runtime.h"
 
 enum {
-    AT_ONCE_MOST = 65536, /* more than this takes the loop's time */
-    SECTOR = 512,         /* O_DIRECT asks for this alignment, or more */
-    PART_MOST = 1 << 20,  /* a thread looks for a cancellation after */
+    PART_MOST = 1 << 20, /* a thread looks for a cancellation after */
 };
 
 /* One read(2) or write(2) of the rest. */
@@ -132,29 +129,6 @@ static int run_here(void *op)
     return file_call_here(op);
 }
 
-/* With O_DIRECT even what does not wait for memory waits for the disk. */
-static bool may_be_direct(const struct file_op *op)
-{
-    uintptr_t all = (uintptr_t)op->data | op->size | (uintptr_t)op->moved;
-    return all % SECTOR == 0 && fcntl(op->fd, F_GETFL) & O_DIRECT;
-}
-
-/* Reads what memory holds already: true when that was all. */
-static bool read_at_once(struct file_op *op)
-{
-    if (op->kind != FILE_READ || op->size > AT_ONCE_MOST || may_be_direct(op))
-        return false;
-    while (op->moved < op->size) {
-        struct iovec v = { op->data + op->moved, op->size - op->moved };
-        off_t at = op->offset < 0 ? -1 : op->offset + (off_t)op->moved;
-        ssize_t n = preadv2(op->fd, &v, 1, at, RWF_NOWAIT);
-        if (n <= 0)
-            return n == 0;
-        op->moved += (size_t)n;
-    }
-    return true;
-}
-
 static void completed(struct file_op *op)
 {
     struct file_call *c = container_of(op, struct file_call, op);
@@ -196,8 +170,8 @@ static int on_ring(struct file_call *c)
 static int run(struct file_call *c)
 {
     bool moves = c->op.kind == FILE_READ || c->op.kind == FILE_WRITE;
-    if (moves && read_at_once(&c->op))
-        return 0;
+    if (file_now(&c->op))
+        return c->op.result;
     if (moves && is_stream(&c->op))
         return stream_now(&c->op);
     int rc = on_ring(c);
@@ -256,6 +230,8 @@ int file_call_close(struct file_call *c)
     /* Before it is closed: from that moment the number may be another's. */
     fd_closed(&closing);
     rc = op_forget(l, c->op.fd);
+    if (rc == 0 && file_now(&c->op))
+        return c->op.result;
     c->op.done = completed;
     if (rc == 0)
         rc = file_op_submit(l, &c->op);

@@ -229,6 +229,10 @@ WRAP(long, syscall,
         FAILS(epoll_pwait2, ENOSYS, -1)
         INTERRUPTS(epoll_pwait2, -1)
     }
+    if (number == SYS_openat2) {
+        FAILS(openat2, EAGAIN, -1)
+        INTERRUPTS(openat2, -1)
+    }
     return __real_syscall(number, a, b, c, d, e, f);
 }
 

@@ -2,11 +2,14 @@
  * PITFALLS 25, 34. */
 #include "folder.h"
 
+#include <dirent.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 static int round_trip(void *arg)
@@ -561,4 +564,85 @@ TEST_LIMITED("a storm of signals does not show in calls on files", 60)
     CHECK_INT(setitimer(ITIMER_REAL, &every_ms, NULL), 0);
     run_in_folder(interrupted);
     CHECK_INT(setitimer(ITIMER_REAL, &never, NULL), 0);
+}
+
+/* Whether this kernel says what it knows of a name without waiting. */
+static bool knows_names(void)
+{
+    struct open_how how = { .flags = O_PATH, .resolve = RESOLVE_CACHED };
+    long fd = syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof how);
+    if (fd >= 0)
+        close((int)fd);
+    return fd >= 0;
+}
+
+static int threads(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    int count = 0;
+    CHECK(d != NULL);
+    while (readdir(d))
+        count++;
+    closedir(d);
+    return count;
+}
+
+static int read_known(void *arg)
+{
+    (void)arg;
+    char data[8];
+    CHECK_INT(close(open(path_of("a"), O_CREAT | O_WRONLY, 0600)), 0);
+    CHECK(access(path_of("none"), F_OK) < 0); /* known from now on, too */
+    int before = threads();
+    for (int i = 0; i < 100; i++) {
+        int fd = rota_file_open(path_of("a"), O_RDONLY, 0);
+        CHECK(fd >= 0);
+        CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+        CHECK_INT(rota_file_pread(fd, data, sizeof data, 0), 0);
+        CHECK_INT(rota_file_close(fd), 0);
+        CHECK_INT(fcntl(fd, F_GETFD), -1);
+        CHECK_INT(rota_file_open(path_of("none"), O_RDONLY, 0), -ENOENT);
+    }
+    CHECK_INT(threads(), before);
+    return 0;
+}
+
+TEST("what the kernel has in memory is opened, read and closed without thread")
+{
+    test_needs_kernel();
+    if (!knows_names())
+        test_skip("no RESOLVE_CACHED here");
+    run_in_folder(read_known);
+}
+
+static int close_numbers(void *arg)
+{
+    (void)arg;
+    struct stat st;
+    CHECK_INT(rota_write_file(path_of("a"), "12345", 5, 0600), 0);
+    int fd = rota_file_open(path_of("a"), O_RDONLY, 0);
+    CHECK(fd >= 0);
+    CHECK_INT(close(fd), 0); /* behind our back */
+    CHECK_INT(open(path_of("a"), O_WRONLY | O_CLOEXEC), fd);
+    CHECK_INT(rota_file_pwrite(fd, "x", 1, 5), 1);
+    CHECK_INT(rota_file_close(fd), 0);
+    CHECK_INT(rota_file_close(fd), -EBADF);
+    CHECK_INT(stat(path_of("a"), &st), 0);
+    CHECK_INT(st.st_size, 6);
+    /* Far apart, and closed in the other order. */
+    int fds[300];
+    for (int i = 0; i < 300; i++) {
+        fds[i] = rota_file_open(path_of("a"), i % 2 ? O_RDONLY : O_WRONLY, 0);
+        CHECK(fds[i] >= 0);
+    }
+    for (int i = 299; i >= 0; i--)
+        CHECK_INT(rota_file_close(fds[i]), 0);
+    for (int i = 0; i < 300; i++)
+        CHECK_INT(rota_file_close(fds[i]), -EBADF);
+    return 0;
+}
+
+TEST("a number is closed for what it is now, whoever opened it")
+{
+    run_in_folder(close_numbers);
 }
