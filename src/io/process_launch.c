@@ -25,10 +25,11 @@
 #endif
 
 enum {
-    CHILD_STACK = 64 * 1024,
-    SIGNALS = 64,     /* of the kernel: all of them */
-    SIGSET_BYTES = 8, /* of the kernel: a bit for each */
-    STANDARD = 3,     /* descriptors 0, 1, 2 */
+    CHILD_STACK = 64 * 1024, /* besides a pointer for each argument */
+    ALIGNMENT = 16,          /* of a stack's top */
+    SIGNALS = 64,            /* of the kernel: all of them */
+    SIGSET_BYTES = 8,        /* of the kernel: a bit for each */
+    STANDARD = 3,            /* descriptors 0, 1, 2 */
 };
 
 /* Code of the child runs on a stack no sanitizer knows, in our memory. */
@@ -120,15 +121,26 @@ enum { SHARING = 0 };
 enum { SHARING = CLONE_VM | CLONE_VFORK };
 #endif
 
+/* The C library makes a list of the arguments on the stack, when the program
+ * turns out to be a script for the shell: execvpe(3). */
+static size_t stack_size(const struct child *c)
+{
+    size_t count = 0;
+    while (c->argv[count])
+        count++;
+    return CHILD_STACK + (count * sizeof *c->argv & ~(size_t)(ALIGNMENT - 1));
+}
+
 /* The process and its pidfd; a negative errno. */
 static pid_t begin(struct child *c, int *pidfd)
 {
-    char *stack = malloc(CHILD_STACK);
+    size_t size = stack_size(c);
+    char *stack = malloc(size);
     if (!stack)
         return -ENOMEM;
     *pidfd = -1;
-    pid_t pid = clone(child_main, stack + CHILD_STACK,
-                      SHARING | CLONE_PIDFD | SIGCHLD, c, pidfd);
+    pid_t pid = clone(child_main, stack + size, SHARING | CLONE_PIDFD | SIGCHLD,
+                      c, pidfd);
     int error = errno;
     free(stack);
     return pid < 0 ? -error : pid;
@@ -219,11 +231,29 @@ static int open_all(struct launch *l, const int *want, int *from)
     return rc;
 }
 
-static int launch(struct launch *l, struct child *c)
+/* A pipe. The child's end is none of what it makes its standard descriptors
+ * of, although those may be free here. */
+static int open_report(int report[2])
 {
-    int report[2];
     if (pipe2(report, O_CLOEXEC) < 0)
         return -errno;
+    if (report[1] >= STANDARD)
+        return 0;
+    int low = report[1], rc = 0;
+    report[1] = fcntl(low, F_DUPFD_CLOEXEC, STANDARD);
+    if (report[1] < 0) {
+        rc = -errno;
+        close(report[0]);
+    }
+    close(low);
+    return rc;
+}
+
+static int launch(struct launch *l, struct child *c)
+{
+    int report[2], opened = open_report(report);
+    if (opened < 0)
+        return opened;
     c->report = report[1];
     int pidfd;
     pid_t pid = begin(c, &pidfd);

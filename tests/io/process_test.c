@@ -2,6 +2,7 @@
  * Child processes: started, fed, waited for, signalled, and always reaped.
  */
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "pair.h"
@@ -615,6 +616,89 @@ static int reaped_by_others(void *arg)
 TEST("a status that somebody else has taken is told as lost")
 {
     run_reaped(reaped_by_others);
+}
+
+/* The standard descriptors of this process, away for a while. */
+static void without_standard(rota_fn *fn)
+{
+    int saved[3], rc;
+    for (int i = 0; i < 3; i++) {
+        saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 10);
+        CHECK(saved[i] >= 0);
+        close(i);
+    }
+    rc = fn(NULL);
+    for (int i = 0; i < 3; i++) {
+        dup2(saved[i], i);
+        close(saved[i]);
+    }
+    CHECK_INT(rc, 0);
+}
+
+static int starts_without(void *arg)
+{
+    (void)arg;
+    const char *const none[] = { "/no/such/program", NULL };
+    const char *const cat[] = { "cat", NULL };
+    rota_process *p = NULL;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int high = fcntl(null, F_DUPFD_CLOEXEC, 20);
+    close(null);
+    rota_process_options o = { .out = high };
+    int rc = rota_process_start(none, &o, &p);
+    close(high);
+    if (rc != -ENOENT)
+        return -1;
+    int status = -1;
+    o = (rota_process_options){ .err = ROTA_PROCESS_NULL };
+    rc = rota_process_run(cat, &o, "in and out", 10, &status, &p);
+    if (rc < 0)
+        return rc;
+    bool whole = rota_str_eq(rota_process_output(p), ROTA_STR("in and out"));
+    rota_process_free(p);
+    return whole && status == 0 ? 0 : -2;
+}
+
+static int closed_standard(void *arg)
+{
+    (void)arg;
+    without_standard(starts_without);
+    return 0;
+}
+
+TEST("who has closed its own standard descriptors starts processes as well")
+{
+    run_reaped(closed_standard);
+}
+
+enum { ARGUMENTS = 20000 };
+
+/* A file without "#!" is a shell's, which is given all the arguments. */
+static int many_arguments(void *arg)
+{
+    (void)arg;
+    static const char *argv[ARGUMENTS + 2];
+    char path[] = "/tmp/rota-test-XXXXXX";
+    int fd = mkstemp(path), status = -1;
+    CHECK(fd >= 0);
+    write_fully(fd, "echo $#\n", 8);
+    CHECK_INT(fchmod(fd, 0700), 0);
+    CHECK_INT(close(fd), 0);
+    for (int i = 0; i < ARGUMENTS; i++)
+        argv[1 + i] = "x";
+    argv[0] = path;
+    rota_process *p = NULL;
+    CHECK_INT(rota_process_run(argv, NULL, NULL, 0, &status, &p), 0);
+    CHECK_INT(status, 0);
+    CHECK(rota_str_eq(rota_process_output(p), ROTA_STR("20000\n")));
+    rota_process_free(p);
+    CHECK_INT(unlink(path), 0);
+    return 0;
+}
+
+TEST("a script without an interpreter gets any number of arguments")
+{
+    run_reaped(many_arguments);
 }
 
 static int no_task(void *arg)
