@@ -26,12 +26,18 @@ static int begin_writing(struct rota_stream *s, struct io_call *c)
 }
 
 /* Ends the call. Nothing of the stream may be touched after it. */
+static int end_call(struct rota_stream *s, struct io_call *c, int rc)
+{
+    s->writing = false;
+    return io_end(c, rc);
+}
+
+/* The same; an error of the connection stays. */
 static int end_writing(struct rota_stream *s, struct io_call *c, int rc)
 {
     if (rc < 0 && !stream_is_of_call(rc))
         s->write_error = rc;
-    s->writing = false;
-    return io_end(c, rc);
+    return end_call(s, c, rc);
 }
 
 int rota_stream_write(rota_stream *s, const void *data, size_t size,
@@ -122,6 +128,21 @@ static int send_piece(void *arg, const char *data, size_t size, size_t *done)
     return rc;
 }
 
+/* What may ail the file, or the thread that reads it: the connection is as it
+ * was. */
+static bool is_of_file(int rc)
+{
+    switch (-rc) {
+    case EAGAIN:
+    case EINVAL:
+    case EIO:
+    case EISDIR:
+    case EOVERFLOW:
+    case ESPIPE: return true;
+    default: return false;
+    }
+}
+
 int rota_stream_sendfile(rota_stream *s, int fd, off_t offset, size_t count,
                          size_t *done)
 {
@@ -136,7 +157,10 @@ int rota_stream_sendfile(rota_stream *s, int fd, off_t offset, size_t count,
             rc = s->kind->send_file(s, &c, fd, offset, count, &sent);
         else if (!broken)
             rc = io_send_copy(&c, fd, offset, count, send_piece, &p, &sent);
-        rc = end_writing(s, &c, rc);
+        if (!broken && is_of_file(rc))
+            rc = end_call(s, &c, rc);
+        else
+            rc = end_writing(s, &c, rc);
     }
     if (done)
         *done = sent;

@@ -407,6 +407,40 @@ TEST("an aborted connection is a reset at its peer, not an end")
     run_clean(aborts);
 }
 
+static int refuses_files(void *arg)
+{
+    (void)arg;
+    struct pair p = tcp_pair();
+    int ends[2];
+    size_t done = 7;
+    CHECK_INT(pipe2(ends, O_CLOEXEC), 0);
+    int folder = open("/", O_RDONLY | O_CLOEXEC);
+    int write_only = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    CHECK_INT(rota_stream_sendfile(p.s, ends[0], 0, 9, &done), -ESPIPE);
+    CHECK_INT(done, 0);
+    CHECK_INT(rota_stream_sendfile(p.s, folder, 0, 9, NULL), -EISDIR);
+    CHECK_INT(rota_stream_sendfile(p.s, folder, -1, 9, NULL), -EINVAL);
+    CHECK_INT(rota_stream_sendfile(p.s, write_only, 0, 9, NULL), -EBADF);
+    /* What ails a file is no fault of the connection's. */
+    CHECK_INT(rota_stream_write(p.s, "on", 2, NULL), 0);
+    char text[4];
+    CHECK_INT(rota_read(p.peer, text, sizeof text), 2);
+    CHECK_INT(rota_close(p.peer), 0);
+    p.peer = -1;
+    CHECK_INT(rota_stream_read(p.s, text, sizeof text), 0);
+    CHECK_INT(rota_close(ends[0]), 0);
+    CHECK_INT(rota_close(ends[1]), 0);
+    CHECK_INT(rota_close(folder), 0);
+    CHECK_INT(rota_close(write_only), 0);
+    pair_close(&p);
+    return 0;
+}
+
+TEST("a file that cannot be sent leaves the stream as it was")
+{
+    run_clean(refuses_files);
+}
+
 static int option_of(int fd, int level, int option)
 {
     int value = -1;
