@@ -188,20 +188,28 @@ ssize_t rota_stream_read(rota_stream *s, void *data, size_t size)
     return end_reading(s, &c, rc);
 }
 
+/* How many of `size` bytes are there. */
+static void tell_arrived(const struct rota_stream *s, size_t size, size_t *done)
+{
+    if (done)
+        *done = buf_len(&s->in) < size ? buf_len(&s->in) : size;
+}
+
 int rota_stream_readexactly(rota_stream *s, void *data, size_t size,
                             size_t *done)
 {
     struct io_call c;
     int rc = begin_reading(s, &c);
-    if (rc < 0)
+    if (rc < 0) {
+        tell_arrived(s, size, done);
         return rc;
+    }
     while (rc >= 0 && buf_len(&s->in) < size) {
         rc = fill(s, &c);
         if (rc == 0)
             rc = -ENODATA;
     }
-    if (done)
-        *done = buf_len(&s->in) < size ? buf_len(&s->in) : size;
+    tell_arrived(s, size, done);
     if (rc >= 0) {
         take(s, data, size);
         rc = 0;

@@ -476,12 +476,15 @@ static int cancelled_at_entry(void *arg)
     char data[4] = "";
     write_fully(p.peer, "abc", 3);
     CHECK_INT(rota_stream_readexactly(p.s, data, 1, NULL), 0);
-    int rc = 0, reads = 0;
-    ROTA_TIMEOUT(0, rc)
-    {
+    int rc = 0, reads = 0, exact = 0;
+    size_t arrived = 9;
+    ROTA_TIMEOUT (0, rc) {
+        exact = rota_stream_readexactly(p.s, data, 3, &arrived);
         reads = (int)rota_stream_read(p.s, data, 1);
         rc = rota_stream_write(p.s, "x", 1, NULL);
     }
+    CHECK_INT(exact, -ECANCELED);
+    CHECK_INT(arrived, 2);
     CHECK_INT(reads, -ECANCELED);
     CHECK_INT(rc, -ETIMEDOUT);
     CHECK_INT(read(p.peer, data, 4), -1);
