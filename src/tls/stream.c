@@ -82,11 +82,19 @@ static int make_ready(struct tls *t, struct io_call *c)
     return rc < 0 ? rc : finish_message(t, c);
 }
 
+/* Our word that it is the end has become a record, and nothing may follow. */
+static bool has_said_end(const struct tls *t)
+{
+    return SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN;
+}
+
 static int tls_send(struct rota_stream *s, struct io_call *c, const char *data,
                     size_t size, size_t *done)
 {
     struct tls *t = s->state;
     int rc = make_ready(t, c);
+    if (rc == 0 && has_said_end(t))
+        return -EPIPE; /* the call that said it was cancelled */
     while (rc == 0 && *done < size) {
         size_t left = size - *done;
         ERR_clear_error();
@@ -107,7 +115,7 @@ static int tls_send(struct rota_stream *s, struct io_call *c, const char *data,
 static int say_end(struct tls *t, struct io_call *c)
 {
     int rc = make_ready(t, c);
-    if (rc < 0)
+    if (rc < 0 || has_said_end(t))
         return rc;
     ERR_clear_error();
     return SSL_shutdown(t->ssl) < 0 ? fail_write(t) : tls_send_out(t, c);

@@ -184,6 +184,57 @@ TEST("half-close: one end has written all, the other writes on")
     run_tls(half_closes);
 }
 
+ROTA_ASYNC(write_end, (rota_stream *, s))
+{
+    return rota_stream_write_eof(s);
+}
+
+/* Leaves no room in the client's socket, past TLS. */
+static void fill(const struct ends *e)
+{
+    static const char junk[RECORD];
+    ssize_t n;
+    do
+        n = send(rota_stream_fd(e->client.s), junk, sizeof junk, MSG_DONTWAIT);
+    while (n > 0);
+    CHECK_INT(errno, EAGAIN);
+}
+
+static void empty(const struct ends *e)
+{
+    static char junk[RECORD];
+    struct pollfd room = { rota_stream_fd(e->client.s), POLLOUT, 0 };
+    while (poll(&room, 1, 1) == 0)
+        while (recv(rota_stream_fd(e->server.s), junk, RECORD, MSG_DONTWAIT) >
+               0)
+            ;
+}
+
+static int cancels_end(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends();
+    fill(&e);
+    rota_task *t = rota_create_task(write_end, e.client.s);
+    settle();
+    CHECK(!rota_task_done(t));
+    rota_task_cancel(t, "test");
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    empty(&e);
+    CHECK_INT(rota_stream_write(e.client.s, "x", 1, NULL), -EPIPE);
+    check_talk(e.server.s, e.client.s, "while it is ending");
+    CHECK_INT(rota_stream_write_eof(e.client.s), 0);
+    CHECK_INT(rota_stream_write(e.client.s, "x", 1, NULL), -EPIPE);
+    check_talk(e.server.s, e.client.s, "answer");
+    end_ends(&e);
+    return 0;
+}
+
+TEST("an end that was cancelled half-way can be written again")
+{
+    run_tls(cancels_end);
+}
+
 static int is_cut_short(void *arg)
 {
     (void)arg;
