@@ -10,10 +10,13 @@
  * the last one put back is the first one handed out. Second, fresh pages are
  * zero, and reading one maps the one shared zero page: zeroes at the
  * watermark tell that nobody went deeper, without a system call and without a
- * resident page. A frame may step over the watermark and leave it zero, so
- * at each 256th look the deep part is given back unseen. Looking takes longer
- * than all the rest of a recycling, so the stack put back last is looked at
- * when another one comes: mostly it goes out again before.
+ * resident page. Even that first reading is a fault, dearer than most tasks;
+ * but whoever goes deep leaves a trail, and where the lowest words of the
+ * first page are zero nothing below is read. A frame may step over the places
+ * looked at and leave them zero, so at each 64th look the deep part is given
+ * back unseen. Looking takes longer than all the rest of a recycling, so the
+ * stack put back last is looked at when another one comes: mostly it goes out
+ * again before.
  *
  * A program whose tasks all go deep would pay for its deep pages again with
  * each task; a few stacks of each pool, by a budget in bytes, may keep theirs.
@@ -48,9 +51,11 @@ enum {
     WATERMARK = 16 * 1024,
     PAGES_ASKED = 256, /* of the kernel at once, whether they have memory */
 
-    PROBES = 4,        /* places looked at just below the watermark, */
-    PROBE_STEP = 1024, /* bytes from one to the next, */
+    PROBES = 4,        /* places looked at in a page, */
+    PROBE_STEP = 1024, /* bytes from one to the next below the watermark, */
+    PROBE_NEAR = 256,  /* and at the end of the first page, */
     PROBE_WORDS = 8,   /* and words looked at in each */
+    UNSEEN = 64,       /* looks from one without looking to the next */
 
     CACHE_MOST = 8192,                        /* warm stacks a pool keeps, */
     WARM_MOST = CACHE_MOST + 4 * SLAB_STACKS, /* and a few whose slab may be
@@ -254,16 +259,24 @@ struct stack *stack_find(struct stack_pool *p, size_t size)
     return s;
 }
 
-/* False when the deep part was not used, as far as one can see. */
-static bool went_below(const char *mark)
+/* Is there anything in the places below `end`, one each `step` bytes? */
+static bool is_written(const char *end, size_t step)
 {
     uint64_t seen = 0;
-    for (int i = 1; i <= PROBES; i++) {
-        const uint64_t *word = (const void *)(mark - (ptrdiff_t)i * PROBE_STEP);
+    for (size_t i = 1; i <= PROBES; i++) {
+        const uint64_t *word = (const void *)(end - i * step);
         for (int j = 0; j < PROBE_WORDS; j++)
             seen |= word[j];
     }
     return seen != 0;
+}
+
+/* False when the deep part was not used, as far as one can see. */
+static bool went_deep(const struct stack *s)
+{
+    const char *first_page = stack_end(s) - guard_page();
+    return is_written(first_page + PROBES * PROBE_NEAR, PROBE_NEAR) &&
+           is_written(s->mark, PROBE_STEP);
 }
 
 /* Gives back what lies below `end`. */
@@ -278,9 +291,9 @@ static void recycle_deep(struct stack_pool *p, struct stack *s)
 {
     if (!s->mark)
         return;
-    if (++s->uses == 0)
+    if (++s->looks % UNSEEN == 0)
         drop(p, s, s->mark);
-    else if (s->deep || !went_below(s->mark))
+    else if (s->deep || !went_deep(s))
         return;
     else if (p->deep_bytes + stack_size(s) > DEEP_BYTES)
         drop(p, s, s->mark);

@@ -35,7 +35,7 @@ struct stack {
     bool usual : 1;    /* it is, and the stack of the default size */
     bool deep : 1;     /* may keep its deep pages, see stack.c */
     bool cold : 1;     /* holds no memory */
-    uint8_t uses;      /* counts looks; at 0, its deep part is dropped */
+    uint8_t looks;     /* at how it was used, see stack.c */
     unsigned valgrind; /* id at Valgrind */
 };
 
