@@ -1,7 +1,8 @@
 /*
- * Timers: a 4-ary heap of moments. A timer is embedded in what waits; it
- * knows its place in the heap, so cancelling it is O(log n) and leaves
- * nothing behind. Equal moments fire in the order they were armed.
+ * Timers: a queue of those that were armed in the order of their moments, as
+ * most are, and a 4-ary heap of the others. A timer is embedded in what waits;
+ * it knows its place, so cancelling it is O(log n) at most. Equal moments fire
+ * in the order they were armed.
  */
 #ifndef LOOP_TIMER_H
 #define LOOP_TIMER_H
@@ -17,7 +18,7 @@ struct loop;
 
 struct timer {
     void (*fire)(struct timer *t); /* on the loop's stack */
-    size_t place;                  /* in the heap, from 1; 0: not armed */
+    size_t place;                  /* see timer.c; 0: not armed */
 };
 
 struct timer_slot {
@@ -26,11 +27,20 @@ struct timer_slot {
     struct timer *timer;
 };
 
+/* Moments that never go down. Numbered from 0; a power of two are kept. */
+struct timer_queue {
+    struct timer_slot *ring; /* a cancelled one's timer is NULL */
+    size_t size;             /* of it; 0: none yet */
+    size_t first, end;       /* which there are: first <= i < end */
+};
+
 struct timers {
-    struct timer_slot *slots; /* heap, from index 0 */
-    size_t count;
-    size_t size;
+    size_t count; /* armed */
     uint64_t order;
+    struct timer_queue queue; /* its first and last are armed */
+    struct timer_slot *heap;  /* from index 0 */
+    size_t heaped;            /* slots in use, */
+    size_t size;              /* and how many there are */
 };
 
 void timers_fini(struct timers *h);

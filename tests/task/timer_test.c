@@ -106,7 +106,7 @@ TASK_TEST("a million timers set and taken back leave nothing behind")
     CHECK(peak_kib() - before < 1024 || test_sanitized());
 }
 
-/* The heap itself, against a plain array. */
+/* The timers themselves, against a plain array. */
 struct entry {
     struct timer timer;
     rota_time when;
@@ -130,39 +130,121 @@ static void check_order(struct timer *t)
     fired++;
 }
 
+/* A crowd of timers, every third taken back. */
+static void check_crowd(rota_time (*moment)(size_t i))
+{
+    enum { COUNT = 100000 };
+    struct entry *e = calloc(COUNT, sizeof *e);
+    struct timers timers = { 0 };
+    size_t armed = COUNT;
+    for (size_t i = 0; i < COUNT; i++) {
+        e[i] =
+            (struct entry){ { .fire = check_order }, moment(i), i + 1, true };
+        CHECK_INT(timer_arm(&timers, &e[i].timer, e[i].when), 0);
+        CHECK(timer_when(&timers, &e[i].timer) == e[i].when);
+    }
+    for (size_t i = 0; i < COUNT; i += 3) {
+        CHECK(timer_cancel(&timers, &e[i].timer));
+        CHECK(!timer_cancel(&timers, &e[i].timer));
+        e[i].armed = false;
+        armed--;
+    }
+    CHECK_INT(timers.count, armed);
+    for (size_t i = 0; i < COUNT; i++)
+        CHECK(timer_when(&timers, &e[i].timer) ==
+              (e[i].armed ? e[i].when : ROTA_FOREVER));
+    for (rota_time now = 0; now <= 5000; now += 7) {
+        timers_expire(&timers, now);
+        CHECK(timers_next(&timers) > now);
+    }
+    timers_expire(&timers, 5001);
+    CHECK_INT(fired, armed);
+    CHECK_INT(timers.count, 0);
+    CHECK(timers_next(&timers) == ROTA_FOREVER);
+    CHECK(timers.size + timers.queue.size < COUNT / 4); /* memory was given
+                                                           back */
+    timers_fini(&timers);
+    free(e);
+}
+
+static rota_time any_moment(size_t i)
+{
+    static unsigned random = 7;
+    random = random * 1103515245 + 12345;
+    (void)i;
+    return 1 + (random >> 8) % 5000;
+}
+
 TEST(
     "PITFALLS 37 a crowd of timers, many taken back, fire in order; equal ones "
     "in order of arming")
 {
-    enum { COUNT = 100000 };
-    struct entry *e = calloc(COUNT, sizeof *e);
-    struct timers heap = { 0 };
-    unsigned random = 7;
-    size_t armed = COUNT;
-    for (size_t i = 0; i < COUNT; i++) {
-        random = random * 1103515245 + 12345;
-        e[i] = (struct entry){
-            { .fire = check_order }, 1 + (random >> 8) % 5000, i + 1, true
-        };
-        CHECK_INT(timer_arm(&heap, &e[i].timer, e[i].when), 0);
-        CHECK(timer_when(&heap, &e[i].timer) == e[i].when);
+    check_crowd(any_moment);
+}
+
+static rota_time later_and_later(size_t i)
+{
+    return 1 + (rota_time)i / 20;
+}
+
+/* PITFALL 37 */
+TEST("a crowd that is armed in the order of its moments fires in that order")
+{
+    check_crowd(later_and_later);
+}
+
+static rota_time sooner_and_sooner(size_t i)
+{
+    return 5000 - (rota_time)i / 20;
+}
+
+/* PITFALL 37 */
+TEST("a crowd that is armed in the reverse order fires in the right one")
+{
+    check_crowd(sooner_and_sooner);
+}
+
+static rota_time near_and_far(size_t i)
+{
+    return 1 + (rota_time)i / 50 + (i % 4 == 0 ? 3000 : 0);
+}
+
+/* PITFALL 37 */
+TEST("timers of two durations fire in order")
+{
+    check_crowd(near_and_far);
+}
+
+static void count_fired(struct timer *t)
+{
+    (void)t;
+    fired++;
+}
+
+/* PITFALL 37 */
+TEST("a timer far off keeps nobody from the queue, and not what is taken back")
+{
+    enum { COUNT = 1000 * 1000, CROWD = 100 };
+    struct timers timers = { 0 };
+    struct timer crowd[CROWD] = { 0 }, far = { .fire = count_fired },
+                 first = { .fire = count_fired };
+    CHECK_INT(timer_arm(&timers, &far, COUNT * 2), 0);
+    CHECK_INT(timer_arm(&timers, &first, 1), 0);
+    for (int i = 0; i < COUNT; i++) {
+        struct timer *t = &crowd[i % CROWD];
+        t->fire = count_fired;
+        timer_cancel(&timers, t);
+        CHECK_INT(timer_arm(&timers, t, 2 + i), 0);
     }
-    for (size_t i = 0; i < COUNT; i += 3) {
-        CHECK(timer_cancel(&heap, &e[i].timer));
-        CHECK(!timer_cancel(&heap, &e[i].timer));
-        e[i].armed = false;
-        armed--;
-    }
-    for (rota_time now = 0; now <= 5000; now += 7) {
-        timers_expire(&heap, now);
-        CHECK(timers_next(&heap) > now);
-    }
-    timers_expire(&heap, 5001);
-    CHECK_INT(fired, armed);
-    CHECK(timers_next(&heap) == ROTA_FOREVER);
-    CHECK(heap.size < COUNT / 4); /* memory was given back */
-    timers_fini(&heap);
-    free(e);
+    CHECK_INT(timers.count, CROWD + 2);
+    CHECK_INT(timers.heaped, 1);
+    CHECK(timers.queue.size <= 4 * CROWD);
+    timers_expire(&timers, COUNT + 2);
+    CHECK_INT(fired, CROWD + 1);
+    CHECK_INT(timers_next(&timers), COUNT * 2);
+    timers_expire(&timers, COUNT * 2);
+    CHECK_INT(fired, CROWD + 2);
+    timers_fini(&timers);
 }
 
 struct chained {
