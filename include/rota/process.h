@@ -28,7 +28,9 @@ enum rota_process_stdio {
 
 enum rota_process_flags {
     /* It leads a process group of its own; signals go to the whole group, so
-     * that the members of a shell's pipeline end with it. */
+     * that the members of a shell's pipeline end with it. Once it has ended it
+     * stays a zombie until the handle is freed: so the group can be signalled
+     * even then, and its number is no other's. */
     ROTA_PROCESS_GROUP = 1 << 0,
     /* Killed when the handle is freed or the loop ends before it does. */
     ROTA_PROCESS_KILL_ON_FREE = 1 << 1,
@@ -82,13 +84,15 @@ ROTA_API void rota_process_free(rota_process *p);
  */
 ROTA_API int rota_process_wait(rota_process *p, int *status) ROTA_MUST;
 
-/* Sends a signal: 0; -ESRCH: it has ended; -EINVAL, -EPERM. Suspends: no. */
+/* Sends a signal: 0; -ESRCH: it has ended, and leads no group; -EINVAL, -EPERM.
+ * Suspends: no. */
 ROTA_API int rota_process_signal(rota_process *p, int signal);
 
 /*
- * Ends it: SIGTERM, and SIGKILL if it still runs when the options' grace is
- * over; waits until it is reaped, not cancellably. 0, also when it had ended
- * before; -ECHILD as rota_process_wait. Suspends: yes. Cancel: nothing.
+ * Ends it, and all of its group, also when it has ended before them: SIGTERM,
+ * and SIGKILL to what still runs when the options' grace is over; waits until
+ * nothing does, not cancellably. 0, also when it had ended before; -ECHILD as
+ * rota_process_wait. Suspends: yes. Cancel: nothing.
  */
 ROTA_API int rota_process_stop(rota_process *p);
 

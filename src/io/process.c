@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/misuse.h"
@@ -27,6 +28,7 @@ static void unref(rota_process *p)
         return;
     rota_future_unref(p->started);
     rota_future_unref(p->ended);
+    rota_future_unref(p->freed);
     buf_fini(&p->outputs[0]);
     buf_fini(&p->outputs[1]);
     free(p);
@@ -46,20 +48,47 @@ static rota_process *make(const rota_process_options *o)
     p->grace = o->grace ? o->grace : default_grace;
     p->started = rota_future_new();
     p->ended = rota_future_new();
-    if (p->started && p->ended)
+    p->freed = rota_future_new();
+    if (p->started && p->ended && p->freed)
         return p;
     unref(p);
     return NULL;
 }
 
-/* It has ended, or is about to: its status, and everybody who waits. */
-static void reap(rota_process *p)
+static void close_pidfd(rota_process *p)
 {
-    p->end_error = process_reap(p->pidfd, &p->status);
     int pidfd = p->pidfd;
     p->pidfd = -1;
     rota_close(pidfd);
+}
+
+/* It has ended, or is about to: its status, and everybody who waits. */
+static void reap(rota_process *p)
+{
+    p->end_error = process_reap(p->pidfd, &p->status, 0);
+    close_pidfd(p);
     rota_future_set(p->ended, 0, NULL, NULL);
+}
+
+/*
+ * The same for the leader of a group, which stays a zombie until the handle
+ * goes: so long the number of the group is no other's, whoever is left in it
+ * or not, and can be signalled.
+ */
+static void reap_with_handle(rota_process *p)
+{
+    int status;
+    p->end_error = process_reap(p->pidfd, &p->status, WNOWAIT);
+    if (p->end_error < 0) /* somebody else has reaped it */
+        close_pidfd(p);
+    rota_future_set(p->ended, 0, NULL, NULL);
+    if (process_is_over(p))
+        return;
+    if (rota_future_wait(p->freed, NULL) < 0 &&
+        (p->flags & ROTA_PROCESS_KILL_ON_FREE))
+        rota_process_signal(p, SIGKILL);
+    process_reap(p->pidfd, &status, 0);
+    close_pidfd(p);
 }
 
 /* Until it has ended: its descriptor can be read then, or -ECANCELED. A
@@ -85,14 +114,15 @@ static void kill_and_reap(rota_process *p)
 static void watch(rota_process *p)
 {
     if (await_end(p) >= 0) {
-        reap(p);
+        if (p->flags & ROTA_PROCESS_GROUP)
+            reap_with_handle(p);
+        else
+            reap(p);
     } else if (p->flags & ROTA_PROCESS_KILL_ON_FREE) {
         kill_and_reap(p);
     } else { /* the loop ends: it is the program's own from here on */
-        int pidfd = p->pidfd;
-        p->pidfd = -1;
         p->end_error = -ESHUTDOWN;
-        rota_close(pidfd);
+        close_pidfd(p);
         rota_future_set(p->ended, 0, NULL, NULL);
     }
 }
@@ -130,6 +160,7 @@ void rota_process_free(rota_process *p)
         close_pipe(p, i);
     if (p->flags & ROTA_PROCESS_KILL_ON_FREE)
         rota_process_signal(p, SIGKILL);
+    rota_future_set(p->freed, 0, NULL, NULL);
     unref(p);
 }
 
@@ -208,27 +239,14 @@ int rota_process_signal(rota_process *p, int signal)
 {
     if (process_is_over(p))
         return -ESRCH;
-    /* The number of the group is safe: its leader has not been reaped. */
-    long rc = p->flags & ROTA_PROCESS_GROUP
-                  ? kill(-p->pid, signal)
-                  : syscall(SYS_pidfd_send_signal, p->pidfd, signal, NULL, 0);
+    bool group = p->flags & ROTA_PROCESS_GROUP;
+    long rc =
+        syscall(SYS_pidfd_send_signal, p->pidfd, group ? 0 : signal, NULL, 0);
+    /* The number of the group is its own: its leader has been reaped neither
+     * by us nor by others. */
+    if (rc == 0 && group)
+        rc = kill(-p->pid, signal);
     return rc < 0 ? -errno : 0;
-}
-
-int rota_process_stop(rota_process *p)
-{
-    int rc = -ECANCELED; /* also without memory for the grace's timer */
-    rota_process_signal(p, SIGTERM);
-    ROTA_SHIELD (p->grace) {
-        rc = rota_process_wait(p, NULL);
-    }
-    if (rc != -ECANCELED)
-        return rc;
-    rota_process_signal(p, SIGKILL);
-    ROTA_SHIELD (ROTA_FOREVER) {
-        rc = rota_process_wait(p, NULL);
-    }
-    return rc;
 }
 
 pid_t rota_process_pid(const rota_process *p)

@@ -22,7 +22,8 @@ struct rota_process {
 
     rota_future *started; /* the attempt to start it is over */
     int start_error;      /* 0: it was */
-    rota_future *ended;   /* it has been reaped */
+    rota_future *ended;   /* and its end is known, or lost */
+    rota_future *freed;   /* the handle is no more */
     int status;
     int end_error; /* why the status is not known; 0: it is */
 
@@ -41,10 +42,11 @@ struct launch {
  * for a pool thread (rota_fn). */
 int process_launch(void *launch);
 
-/* Reaps a process that has ended, or will at once: its status. */
-int process_reap(int pidfd, int *status);
+/* Reaps a process that has ended, or will at once: its status. With WNOWAIT
+ * as `flags` it stays to be reaped. */
+int process_reap(int pidfd, int *status, int flags);
 
-/* Begins and ends the waits of a handle. */
+/* It has been reaped, and its number may be another's. */
 static inline bool process_is_over(const rota_process *p)
 {
     return p->pidfd < 0;

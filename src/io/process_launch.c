@@ -146,12 +146,12 @@ static pid_t begin(struct child *c, int *pidfd)
     return pid < 0 ? -error : pid;
 }
 
-int process_reap(int pidfd, int *status)
+int process_reap(int pidfd, int *status, int flags)
 {
     siginfo_t info = { 0 };
     int rc;
     do
-        rc = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
+        rc = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | flags);
     while (rc < 0 && errno == EINTR);
     if (rc < 0)
         return -errno;
@@ -173,7 +173,7 @@ static int outcome(int report, int pidfd)
     while (n < 0 && errno == EINTR);
     if (n != sizeof error)
         return 0;
-    process_reap(pidfd, &status);
+    process_reap(pidfd, &status, 0);
     close(pidfd);
     return error;
 }

@@ -501,6 +501,117 @@ TEST("a signal to a process group ends all members of a pipeline")
     run_reaped(pipeline);
 }
 
+/* A group whose leader has ended at once, and which goes on in one that says
+ * when it listens; `trap` is how that one takes SIGTERM. */
+static rota_process *orphaned_group(const char *trap, rota_dur grace)
+{
+    char line[128], ready[8];
+    snprintf(line, sizeof line,
+             "(%s; echo up; while :; do sleep 0.01; done) & exit 0", trap);
+    rota_process_options o = { .out = ROTA_PROCESS_PIPE,
+                               .flags = ROTA_PROCESS_GROUP,
+                               .grace = grace };
+    rota_process *p = shell(line, &o);
+    int status = -1;
+    CHECK_INT(rota_process_wait(p, &status), 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_INT(rota_read(rota_process_out(p), ready, sizeof ready), 3);
+    return p;
+}
+
+/* The pipe ends when the last who has it has gone. */
+static void check_gone(rota_process *p)
+{
+    char data[16];
+    CHECK_INT(rota_read(rota_process_out(p), data, sizeof data), 0);
+}
+
+static int stubborn_grandchild(void *arg)
+{
+    (void)arg;
+    rota_process *p = orphaned_group("trap '' TERM", rota_ms(50));
+    CHECK_INT(rota_process_stop(p), 0);
+    check_gone(p);
+    CHECK_INT(rota_process_stop(p), 0); /* nobody is left */
+    rota_process_free(p);
+    return 0;
+}
+
+/* PROC-12 */
+TEST("a stop kills what its group's leader has left, when the grace is over")
+{
+    run_reaped(stubborn_grandchild);
+}
+
+static int obedient_grandchild(void *arg)
+{
+    (void)arg;
+    /* Were it killed before it has done its last, nothing would be read; were
+     * the grace waited for, the test would never end. */
+    rota_process *p = orphaned_group("trap 'sleep 0.05; echo bye; exit' TERM",
+                                     rota_seconds(100000));
+    CHECK_INT(rota_process_stop(p), 0);
+    char data[16];
+    CHECK_INT(rota_read(rota_process_out(p), data, sizeof data), 4);
+    check_gone(p);
+    rota_process_free(p);
+    return 0;
+}
+
+TEST("a stop gives the whole group its grace, and no more than it needs")
+{
+    run_reaped(obedient_grandchild);
+}
+
+static int signal_orphans(void *arg)
+{
+    (void)arg;
+    rota_process *p = orphaned_group(":", 0);
+    CHECK_INT(rota_process_signal(p, SIGKILL), 0);
+    check_gone(p);
+    /* Only the leader's zombie is there, so nobody else can be hit. */
+    CHECK_INT(kill(rota_process_pid(p), 0), 0);
+    CHECK_INT(rota_process_signal(p, SIGKILL), 0);
+    pid_t pid = rota_process_pid(p);
+    rota_process_free(p);
+    while (kill(pid, 0) == 0) /* until it is reaped */
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    return 0;
+}
+
+TEST("a group is signalled after its leader's end, which reserves its number")
+{
+    run_reaped(signal_orphans);
+}
+
+static int left_group_out = -1;
+
+static int leave_group(void *arg)
+{
+    (void)arg;
+    rota_process_options o = { .out = ROTA_PROCESS_PIPE,
+                               .flags = ROTA_PROCESS_GROUP |
+                                        ROTA_PROCESS_KILL_ON_FREE };
+    rota_process *p = shell("(echo up; exec sleep 1000) & exit 0", &o);
+    char ready[8];
+    CHECK_INT(rota_process_wait(p, NULL), 0);
+    CHECK_INT(rota_read(rota_process_out(p), ready, sizeof ready), 3);
+    left_group_out = fcntl(rota_process_out(p), F_DUPFD_CLOEXEC, 0);
+    abandoned = p;
+    return 0;
+}
+
+TEST("a group that is to be killed with its handle does not outlive the loop")
+{
+    test_needs_kernel();
+    CHECK_INT(rota_run(leave_group, NULL, NULL), 0);
+    CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
+    CHECK_INT(errno, ECHILD);
+    char data[8]; /* its end comes: nobody has the pipe any more */
+    CHECK_INT(fcntl(left_group_out, F_SETFL, 0), 0);
+    CHECK_INT(read(left_group_out, data, sizeof data), 0);
+}
+
 static int limits(void *arg)
 {
     (void)arg;
