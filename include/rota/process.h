@@ -92,7 +92,8 @@ ROTA_API int rota_process_signal(rota_process *p, int signal);
  * Ends it, and all of its group, also when it has ended before them: SIGTERM,
  * and SIGKILL to what still runs when the options' grace is over; waits until
  * nothing does, not cancellably. 0, also when it had ended before; -ECHILD as
- * rota_process_wait. Suspends: yes. Cancel: nothing.
+ * rota_process_wait; -EPERM: it has become another user's (a set-user-ID
+ * program), and runs on. Suspends: yes. Cancel: nothing.
  */
 ROTA_API int rota_process_stop(rota_process *p);
 

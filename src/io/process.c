@@ -102,9 +102,21 @@ static int await_end(const rota_process *p)
     return rc;
 }
 
+/* It is the program's own child from here on, like any other. */
+static void give_up(rota_process *p, int why)
+{
+    p->end_error = why;
+    close_pidfd(p);
+    rota_future_set(p->ended, 0, NULL, NULL);
+}
+
 static void kill_and_reap(rota_process *p)
 {
-    rota_process_signal(p, SIGKILL);
+    int rc = rota_process_signal(p, SIGKILL);
+    if (rc == -EPERM) { /* it has become another user's */
+        give_up(p, rc);
+        return;
+    }
     ROTA_SHIELD (ROTA_FOREVER) {
         rota_ignore(await_end(p));
     }
@@ -120,10 +132,8 @@ static void watch(rota_process *p)
             reap(p);
     } else if (p->flags & ROTA_PROCESS_KILL_ON_FREE) {
         kill_and_reap(p);
-    } else { /* the loop ends: it is the program's own from here on */
-        p->end_error = -ESHUTDOWN;
-        close_pidfd(p);
-        rota_future_set(p->ended, 0, NULL, NULL);
+    } else {
+        give_up(p, -ESHUTDOWN); /* the loop ends */
     }
 }
 

@@ -54,7 +54,7 @@ static int group_lives(void *process)
         return -errno;
     bool seen = false, lives = false;
     const struct dirent *e;
-    while (!lives && (e = readdir(proc))) {
+    while (!lives && (errno = 0, e = readdir(proc))) {
         char state;
         if (e->d_name[0] < '1' || e->d_name[0] > '9' ||
             group_of(dirfd(proc), e->d_name, &state) != p->pid)
@@ -62,8 +62,9 @@ static int group_lives(void *process)
         seen = true;
         lives = state != 'Z' && state != 'X';
     }
+    int error = e ? 0 : errno;
     closedir(proc);
-    return seen ? lives : -ENOENT;
+    return error ? -error : seen ? lives : -ENOENT;
 }
 
 static bool has_group(const rota_process *p)
@@ -102,7 +103,9 @@ int rota_process_stop(rota_process *p)
         return rc;
     /* To a group in any case: looking through /proc takes its time, in which
      * a member may have begun another. */
-    rota_process_signal(p, SIGKILL);
+    int sent = rota_process_signal(p, SIGKILL);
+    if (sent == -EPERM)
+        return sent;
     ROTA_SHIELD (ROTA_FOREVER) {
         rc = await_all(p, false);
     }

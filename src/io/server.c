@@ -18,6 +18,7 @@
 #include "rota/fd.h"
 #include "rota/log.h"
 #include "rota/net.h"
+#include "rota/scope.h"
 #include "rota/task.h"
 
 static const rota_dur retry_after = 1000000000;
@@ -125,6 +126,8 @@ static int accept_all(void *arg)
                      rota_strerror(rc), s->count);
         s->warned = true;
         rc = rota_sleep(retry_after);
+        if (rc == -ENOMEM) /* for the timer: it is short of that too */
+            rc = rota_checkpoint();
     }
     if (s->listener >= 0 && rc != -ECANCELED)
         rota_log(ROTA_LOG_ERROR, "accepting has ended: %s", rota_strerror(rc));

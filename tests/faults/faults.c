@@ -29,8 +29,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <liburing.h>
-
 #include "rota.h"
 #include "test.h"
 #include "wrap.h"
@@ -233,6 +231,8 @@ WRAP(long, syscall,
         FAILS(openat2, EAGAIN, -1)
         INTERRUPTS(openat2, -1)
     }
+    if (number == SYS_pidfd_send_signal)
+        FAILS(pidfd_send_signal, EPERM, -1)
     return __real_syscall(number, a, b, c, d, e, f);
 }
 
@@ -440,71 +440,6 @@ WRAP(ssize_t, getrandom, (void *data, size_t size, unsigned flags))
     FAILS(getrandom, EAGAIN, -1)
     INTERRUPTS(getrandom, -1)
     return __real_getrandom(data, size, flags);
-}
-
-/* -------------------------------------------------------------- io_uring */
-
-WRAP(int, io_uring_queue_init_params,
-     (unsigned entries, struct io_uring *ring, struct io_uring_params *p))
-{
-    FAILS(io_uring_queue_init_params, ENOMEM, -ENOMEM)
-    return __real_io_uring_queue_init_params(entries, ring, p);
-}
-
-WRAP(struct io_uring_probe *, io_uring_get_probe_ring, (struct io_uring * ring))
-{
-    FAILS(io_uring_get_probe_ring, ENOMEM, NULL)
-    return __real_io_uring_get_probe_ring(ring);
-}
-
-WRAP(int, io_uring_register_buf_ring,
-     (struct io_uring * ring, struct io_uring_buf_reg *reg, unsigned flags))
-{
-    FAILS(io_uring_register_buf_ring, ENOMEM, -ENOMEM)
-    return __real_io_uring_register_buf_ring(ring, reg, flags);
-}
-
-WRAP(int, io_uring_register_ring_fd, (struct io_uring * ring))
-{
-    FAILS(io_uring_register_ring_fd, ENOMEM, -ENOMEM)
-    return __real_io_uring_register_ring_fd(ring);
-}
-
-WRAP(int, io_uring_ring_dontfork, (struct io_uring * ring))
-{
-    FAILS(io_uring_ring_dontfork, ENOMEM, -ENOMEM)
-    return __real_io_uring_ring_dontfork(ring);
-}
-
-/* The kernel is short of memory for requests: passing. */
-WRAP(int, io_uring_submit, (struct io_uring * ring))
-{
-    FAILS(io_uring_submit, EAGAIN, -EAGAIN)
-    INTERRUPTS(io_uring_submit, -EINTR)
-    return __real_io_uring_submit(ring);
-}
-
-WRAP(int, io_uring_submit_and_wait, (struct io_uring * ring, unsigned n))
-{
-    FAILS(io_uring_submit_and_wait, EAGAIN, -EAGAIN)
-    INTERRUPTS(io_uring_submit_and_wait, -EINTR)
-    return __real_io_uring_submit_and_wait(ring, n);
-}
-
-WRAP(int, io_uring_submit_and_get_events, (struct io_uring * ring))
-{
-    FAILS(io_uring_submit_and_get_events, EBUSY, -EBUSY)
-    INTERRUPTS(io_uring_submit_and_get_events, -EINTR)
-    return __real_io_uring_submit_and_get_events(ring);
-}
-
-WRAP(int, io_uring_submit_and_wait_timeout,
-     (struct io_uring * ring, struct io_uring_cqe **cqe, unsigned n,
-      struct __kernel_timespec *t, sigset_t *mask))
-{
-    FAILS(io_uring_submit_and_wait_timeout, EAGAIN, -EAGAIN)
-    INTERRUPTS(io_uring_submit_and_wait_timeout, -EINTR)
-    return __real_io_uring_submit_and_wait_timeout(ring, cqe, n, t, mask);
 }
 
 /* -------------------------------------------------------------- a round */

@@ -13,6 +13,13 @@
 #include "rota.h"
 #include "test.h"
 
+static void signal_us(void)
+{
+    faults_off();
+    kill(getpid(), SIGUSR1);
+    faults_on();
+}
+
 static int signal_and_wait(void *arg)
 {
     (void)arg;
@@ -23,7 +30,7 @@ static int signal_and_wait(void *arg)
     int rc = rota_signals_open(&set, &s);
     if (rc < 0)
         return rc;
-    kill(getpid(), SIGUSR1);
+    signal_us();
     rc = rota_signal_next(s);
     if (rc < 0) { /* not to be killed by it */
         int number;
@@ -53,7 +60,7 @@ static int handle_signal(void *arg)
     int rc = rota_add_signal_handler(SIGUSR1, count, &calls);
     if (rc < 0)
         return rc;
-    kill(getpid(), SIGUSR1);
+    signal_us();
     while (calls == 0 && rc == 0)
         rc = rota_sleep(rota_us(100));
     signal(SIGUSR1, SIG_IGN); /* what was not read is no end of us */
@@ -84,7 +91,7 @@ static int notify_of_signal(void *arg)
         return rc;
     }
     while (number != SIGUSR1 && rc == 0) {
-        kill(getpid(), SIGUSR1); /* more than once: one may find no memory */
+        signal_us(); /* more than once: one may find no memory */
         rc = rota_sleep(rota_us(200));
         if (rc == 0)
             rc = rota_chan_recv(c, &number);

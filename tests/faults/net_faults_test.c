@@ -87,6 +87,27 @@ static int run_use_udp(void)
 /* PITFALL 63 */
 FAULT_TEST("datagrams", run_use_udp, BYTES)
 
+static int use_group(void *arg)
+{
+    (void)arg;
+    int fd = rota_udp_bind("0.0.0.0", 0, NULL);
+    if (fd < 0)
+        return fd;
+    int rc = rota_udp_join(fd, "239.1.2.3", "lo");
+    if (rc == 0)
+        rc = rota_udp_leave(fd, "239.1.2.3", "lo");
+    rota_close(fd);
+    return rc;
+}
+
+static int run_use_group(void)
+{
+    return rota_run(use_group, NULL, NULL);
+}
+
+/* PITFALL 63 */
+FAULT_TEST("a multicast group joined and left", run_use_group, 0)
+
 static int find(const char *host)
 {
     rota_address a;

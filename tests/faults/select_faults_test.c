@@ -88,8 +88,9 @@ static int choose_each(struct ways *w)
         sum += rc == way;
         rota_event_clear(&w->event);
         char c;
-        if (rc == 3 && rota_read(w->pipe[0], &c, 1) != 1)
-            return -EIO;
+        int n = rc == 3 ? (int)rota_read(w->pipe[0], &c, 1) : 1;
+        if (n != 1)
+            return n < 0 ? n : -EIO;
     }
     return rc < 0 ? rc : sum;
 }

@@ -1,6 +1,7 @@
 /*
  * TLS, with every call failing once: contexts, handshakes, talk, closing.
  */
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,9 +89,45 @@ static int talk(struct scene *c)
     return rc < 0 ? rc : rota_stream_tls_peer(c->near, &cert);
 }
 
+static int say_hello(rota_stream *s, void *context)
+{
+    int rc = rota_stream_start_tls(s, context, NULL);
+    return rc == 0 ? rota_stream_write(s, "hello", 5, NULL) : rc;
+}
+
+/* A connection to a server, which is made and begins TLS in one call. */
+static int meet(struct scene *c)
+{
+    rota_address at;
+    rota_server *server;
+    rota_stream *s;
+    char data[5];
+    int listener = rota_listen("127.0.0.1", 0, NULL);
+    int rc = listener < 0 ? listener : rota_getsockname(listener, &at);
+    if (rc < 0 && listener >= 0)
+        rota_ignore(rota_close(listener));
+    if (rc == 0)
+        rc = rota_server_start(listener, say_hello, c->server, &server);
+    if (rc < 0)
+        return rc;
+    rc = rota_open_tls_connection("localhost", ntohs(at.v4.sin_port), c->client,
+                                  &s);
+    if (rc == 0) {
+        rc = rota_stream_readexactly(s, data, sizeof data, NULL);
+        rota_stream_close(s);
+    }
+    rota_server_close(server);
+    rota_server_abort_clients(server);
+    int end = rota_server_wait_closed(server);
+    rota_server_free(server);
+    return rc < 0 ? rc : end;
+}
+
 static int play(struct scene *c)
 {
     int rc = make_contexts(c);
+    if (rc == 0)
+        rc = meet(c);
     if (rc == 0)
         rc = connect_both(c);
     rota_task *t = rc == 0 ? rota_spawn(echo, c, NULL) : NULL;
@@ -127,7 +164,7 @@ TEST_LIMITED("TLS, from its files to its end", 300)
 {
     static const struct fault_scenario s = {
         .fn = run_all,
-        .also = { -ECONNRESET, -EPIPE },
+        .also = { -ECONNRESET, -EPIPE, -ECONNREFUSED, -ENODATA },
     };
     pki_usual();
     pki_revoke("root.crl", "root", (const char *const[]){ NULL });
