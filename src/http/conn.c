@@ -38,6 +38,12 @@ static void set_deadline(struct http_conn *c, enum conn_phase phase,
     reset_deadline(c, phase, rota_time_add(c->server->loop->now, timeout));
 }
 
+/* A server that ends waits but for what may be on its way. */
+static void wait_idle(struct http_conn *c, rota_dur timeout)
+{
+    set_deadline(c, CONN_IDLE, c->server->draining ? drain_grace : timeout);
+}
+
 /* Frees the record once nothing refers to it any more. */
 static void free_when_over(struct http_conn *c)
 {
@@ -178,6 +184,15 @@ static void begin_serving(struct http_conn *c)
         conn_break(c);
 }
 
+/* What was answered is still owed to a client that reads slowly. */
+static void end_idle(struct http_conn *c)
+{
+    if (conn_unsent(c) > 0)
+        conn_begin_close(c);
+    else
+        close_now(c);
+}
+
 /* Something has come, or it is known that nothing more will. */
 static void handle_input(struct http_conn *c)
 {
@@ -187,8 +202,10 @@ static void handle_input(struct http_conn *c)
     case CONN_HEAD:
         if (some && !c->broken)
             begin_serving(c);
-        else if (c->eof || c->broken)
+        else if (c->broken)
             close_now(c);
+        else if (c->eof)
+            end_idle(c);
         break;
     case CONN_BODY: wake(&c->reader, 0); break;
     case CONN_LINGER: discard(c); break;
@@ -272,6 +289,25 @@ static void all_sent(struct http_conn *c)
         receive(c);
 }
 
+/* Whether the client has taken anything since this was asked last. A send may
+ * take as long as it likes: it ends only when all of it is in the kernel, which
+ * in turn says that it has room again when much of it is empty. */
+static bool has_taken(struct http_conn *c)
+{
+    struct loop *l = c->server->loop;
+    int64_t before = c->confirmed;
+    c->confirmed = sock_calls(l)->confirmed(l, c->recv.fd);
+    return c->confirmed > before;
+}
+
+/* From now on the client has the time of write_timeout to take something. */
+static rota_time write_deadline(struct http_conn *c)
+{
+    has_taken(c);
+    return rota_time_add(c->server->loop->now,
+                         c->server->options.write_timeout);
+}
+
 /* One send has ended; false when it was the last that can be. */
 static bool account(struct http_conn *c)
 {
@@ -281,7 +317,9 @@ static bool account(struct http_conn *c)
     }
     buf_take(&c->sending, (size_t)c->send.result);
     if (c->phase == CONN_WRITE)
-        set_deadline(c, CONN_WRITE, c->server->options.write_timeout);
+        reset_deadline(c, CONN_WRITE, write_deadline(c));
+    else if (c->phase == CONN_IDLE)
+        wait_idle(c, c->server->options.idle_timeout);
     if (conn_unsent(c) <= CONN_OUT_MOST / 2)
         wake(&c->writer, 0);
     return true;
@@ -332,9 +370,12 @@ static bool forget(struct clause *clause)
 
 static const struct wait_kind conn_wait = { "http connection", forget, NULL };
 
+/* Waits for the client. That is not the handler's time: its deadline moves. */
 static int park(struct http_conn *c, struct clause **slot,
                 enum conn_phase phase, rota_time until)
 {
+    struct loop *l = c->server->loop;
+    rota_time since = l->now;
     struct rota_task *t;
     int rc = wait_begin(&t);
     if (rc < 0)
@@ -345,6 +386,7 @@ static int park(struct http_conn *c, struct clause **slot,
     conn_written(c);
     reset_deadline(c, phase, until);
     rc = wait_park(t, &w.clause, 1);
+    c->handler_deadline = rota_time_add(c->handler_deadline, l->now - since);
     if (c->phase == phase)
         reset_deadline(c, CONN_BUSY, c->handler_deadline);
     return rc;
@@ -370,9 +412,7 @@ int conn_wait_room(struct http_conn *c)
 {
     int rc = 0;
     while (rc == 0 && !c->broken && conn_unsent(c) > CONN_OUT_MOST)
-        rc = park(c, &c->writer, CONN_WRITE,
-                  rota_time_add(c->server->loop->now,
-                                c->server->options.write_timeout));
+        rc = park(c, &c->writer, CONN_WRITE, write_deadline(c));
     return rc == 0 && c->broken ? -ECONNRESET : rc;
 }
 
@@ -381,14 +421,8 @@ int conn_wait_room(struct http_conn *c)
 void conn_begin_close(struct http_conn *c)
 {
     c->last = true;
-    set_deadline(c, CONN_WRITE, c->server->options.write_timeout);
+    reset_deadline(c, CONN_WRITE, write_deadline(c));
     conn_written(c);
-}
-
-/* A server that ends waits but for what may be on its way. */
-static void wait_idle(struct http_conn *c, rota_dur timeout)
-{
-    set_deadline(c, CONN_IDLE, c->server->draining ? drain_grace : timeout);
 }
 
 /* Between requests, or in the middle of a head. */
@@ -430,23 +464,32 @@ static void time_out_handler(struct http_conn *c)
         rota_task_cancel(c->task, "the handler's deadline");
 }
 
-/* What was answered is still owed to a client that reads slowly. */
-static void end_idle(struct http_conn *c)
+/* Nothing came for long; but a client that is still taking its answer is not
+ * idle. */
+static void time_out_idle(struct http_conn *c)
 {
-    if (conn_unsent(c) > 0)
-        conn_begin_close(c);
+    if (conn_unsent(c) > 0 && !c->server->draining && has_taken(c))
+        wait_idle(c, c->server->options.idle_timeout);
     else
-        close_now(c);
+        end_idle(c);
+}
+
+static void time_out_write(struct http_conn *c)
+{
+    if (has_taken(c))
+        set_deadline(c, CONN_WRITE, c->server->options.write_timeout);
+    else
+        conn_abort(c);
 }
 
 static void time_out(struct http_conn *c)
 {
     switch (c->phase) {
     case CONN_BUSY: time_out_handler(c); break;
-    case CONN_HEAD: refuse(c, 408); break;
+    case CONN_HEAD: refuse(c, 408, false); break;
     case CONN_BODY: wake(&c->reader, -ETIMEDOUT); break;
-    case CONN_WRITE: conn_abort(c); break;
-    case CONN_IDLE: end_idle(c); break;
+    case CONN_WRITE: time_out_write(c); break;
+    case CONN_IDLE: time_out_idle(c); break;
     case CONN_LINGER: close_now(c); break;
     default: break;
     }

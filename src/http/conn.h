@@ -42,6 +42,7 @@ struct http_conn {
     struct buf out;     /* written, not yet handed to the kernel */
     struct buf sending; /* the kernel has it */
     struct ready flush; /* sends what was written, in the next turn */
+    int64_t confirmed;  /* bytes the client had taken when last looked */
 
     struct timer timer; /* fires at `deadline`, or earlier: see conn.c */
     rota_time timer_at; /* when; ROTA_FOREVER: it is not armed */

@@ -63,21 +63,27 @@ bool http_timed_out(struct http_request *r)
     return true;
 }
 
-/* By when the next piece must have come: not too long after the last one, and
- * not so late that the body as a whole is slower than the least rate. */
-static rota_time piece_deadline(struct http_request *r)
+/* How long the client may take for the next piece: not too long at once, and
+ * not so long that the body as a whole is slower than the least rate. Only
+ * waiting counts: a handler may be as slow as it likes. */
+static rota_dur piece_patience(const struct http_request *r)
 {
     const struct http_options *o = &r->conn->server->options;
-    rota_time now = r->conn->server->loop->now;
-    if (r->body_since == 0)
-        r->body_since = now;
-    rota_time next = rota_time_add(now, o->body_timeout);
     if (o->body_rate == 0)
-        return next;
+        return o->body_timeout;
     uint64_t seconds = r->body_taken / o->body_rate;
-    rota_time slow = rota_time_add(
-        r->body_since, o->body_grace + (rota_dur)seconds * HTTP_SECOND);
-    return slow < next ? slow : next;
+    rota_dur left =
+        o->body_grace + (rota_dur)seconds * HTTP_SECOND - r->body_waited;
+    return left < o->body_timeout ? left : o->body_timeout;
+}
+
+static int wait_piece(struct http_request *r)
+{
+    struct loop *l = r->conn->server->loop;
+    rota_time since = l->now;
+    int rc = conn_wait_input(r->conn, rota_time_add(since, piece_patience(r)));
+    r->body_waited += l->now - since;
+    return rc;
 }
 
 /* Tells a client that waits for it to send its body (RFC 9110 10.1.1). */
@@ -87,8 +93,8 @@ static int send_continue(struct http_request *r)
     if (!r->expects_continue)
         return 0;
     r->expects_continue = false;
-    if (conn_input(r->conn).len > 0)
-        return 0; /* it did not wait */
+    if (conn_input(r->conn).len > 0 || r->answer != HTTP_NOT_ANSWERED)
+        return 0; /* it did not wait, or it is too late to say anything */
     return conn_write(r->conn, text, sizeof text - 1);
 }
 
@@ -144,7 +150,7 @@ ssize_t http_body_next(struct http_request *r, rota_str *piece)
         if (piece->len > 0)
             return (ssize_t)piece->len;
         if (!r->body_done)
-            rc = conn_wait_input(r->conn, piece_deadline(r));
+            rc = wait_piece(r);
     }
     if (rc < 0)
         r->body_error = rc;

@@ -37,21 +37,22 @@ struct http_request {
     /* The body. */
     uint64_t body_left;      /* of a Content-Length body */
     uint64_t body_taken;     /* bytes handed out */
-    rota_time body_since;    /* when reading it began; 0: not yet */
+    rota_dur body_waited;    /* for the client to send more of it */
     struct h1_chunks chunks; /* of a chunked one */
     bool body_done;
-    bool expects_continue;   /* 100 is to be sent before the first read */
-    int body_error;          /* sticky */
+    bool expects_continue; /* 100 is to be sent before the first read */
+    int body_error;        /* sticky */
 
     /* The response. */
     enum http_answer answer;
-    bool keep_alive;  /* what the response says of the connection */
-    bool no_body;     /* HEAD, 204, 304: none goes out */
+    bool keep_alive; /* what the response says of the connection */
+    bool no_body;    /* HEAD, 204, 304: none goes out */
     bool chunked;
-    int64_t left;     /* bytes announced and not yet written; -1: unknown */
-    rota_str fields;  /* header lines added so far, in the arena */
-    bool bad_field;   /* one of them could not be sent */
-    bool cut;         /* the body cannot be completed any more */
+    int64_t left;    /* bytes announced and not yet written; -1: unknown */
+    rota_str fields; /* header lines added so far, in the arena */
+    rota_str type;   /* the media type that was set, before the answer's own */
+    bool bad_field;  /* one of them could not be sent */
+    bool cut;        /* the body cannot be completed any more */
 };
 
 /* The request's parts. Memory: the request's. */
@@ -73,12 +74,16 @@ ssize_t http_body_next(struct http_request *r, rota_str *piece) ROTA_MUST;
  * The whole body, at most `limit` bytes, in the arena. 0, or as
  * http_body_next, -EMSGSIZE (413), -ENOMEM. Suspends: yes.
  */
-int http_body_all(struct http_request *r, size_t limit, rota_str *out)
-    ROTA_MUST;
+int http_body_all(struct http_request *r, size_t limit,
+                  rota_str *out) ROTA_MUST;
 
-/* Adds a header line to the response, before it begins. A name or value that
- * may not stand in one makes the answer a 500 (response splitting). */
+/* Adds a header line to the response, before it begins; Content-Type, of which
+ * there can be but one, is set instead. A name or value that may not stand in
+ * one makes the answer a 500 (response splitting). */
 void http_add_header(struct http_request *r, rota_str name, rota_str value);
+
+/* Takes Content-Type back: the answer will be another than it was set for. */
+void http_drop_type(struct http_request *r);
 
 /* Answers with a whole body (`type` may be empty: no Content-Type). A status
  * that is not final, or a type that may not stand in a header, makes it a 500;

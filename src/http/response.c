@@ -140,6 +140,8 @@ static char *put_head(struct http_request *r, int status, rota_str type,
                       size_t more)
 {
     struct http_conn *c = r->conn;
+    if (r->type.len)
+        type = r->type;
     char *start = conn_reserve(c, HEAD_FIXED + type.len + r->fields.len + more);
     if (!start)
         return NULL;
@@ -183,7 +185,7 @@ static bool status_has_body(int status)
 static void prepare(struct http_request *r, int status, int64_t length)
 {
     r->keep_alive = may_keep(r);
-    r->no_body =
+    r->no_body |=
         !status_has_body(status) || (r->head && r->head->method == H1_HEAD);
     r->left = length;
     r->chunked = length < 0 && r->head && r->head->minor == 1;
@@ -223,9 +225,15 @@ static bool value_good(rota_str value)
     return h1_scan_value(value.ptr, end) == end;
 }
 
+void http_drop_type(struct http_request *r)
+{
+    r->type = (rota_str){ NULL, 0 };
+}
+
 static void respond_500(struct http_request *r)
 {
     char text[RESPONSE_PROBLEM];
+    http_drop_type(r);
     r->fields = (rota_str){ NULL, 0 };
     r->bad_field = false;
     respond(r, 500, problem_type, response_problem(text, 500));
@@ -322,25 +330,32 @@ void response_end(struct http_request *r)
     r->answer = HTTP_ANSWERED;
 }
 
+static bool is_named(rota_str name, const char *other)
+{
+    return name.len == strlen(other) &&
+           strncasecmp(name.ptr, other, name.len) == 0;
+}
+
 /* Those that say how the message is framed are written here alone. */
 static bool is_framing(rota_str name)
 {
     static const char *const names[] = { "content-length", "transfer-encoding",
                                          "connection", "date" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (name.len == strlen(names[i]) &&
-            strncasecmp(name.ptr, names[i], name.len) == 0)
+        if (is_named(name, names[i]))
             return true;
     return false;
 }
 
-void http_add_header(struct http_request *r, rota_str name, rota_str value)
+static void set_type(struct http_request *r, rota_str type)
 {
-    if (!name_good(name) || !value_good(value) || is_framing(name)) {
-        rota_log(ROTA_LOG_ERROR, "a handler set a header that cannot be sent");
-        r->bad_field = true;
-        return;
-    }
+    r->type = (rota_str){ rota_arena_strndup(&r->arena, type.ptr, type.len),
+                          type.len };
+    r->bad_field |= !r->type.ptr;
+}
+
+static void add_line(struct http_request *r, rota_str name, rota_str value)
+{
     size_t size = r->fields.len + name.len + value.len + 4;
     char *lines =
         rota_arena_grow(&r->arena, (char *)r->fields.ptr, r->fields.len, size);
@@ -353,4 +368,16 @@ void http_add_header(struct http_request *r, rota_str name, rota_str value)
     to = put(to, value);
     put(to, ROTA_STR("\r\n"));
     r->fields = (rota_str){ lines, size };
+}
+
+void http_add_header(struct http_request *r, rota_str name, rota_str value)
+{
+    if (!name_good(name) || !value_good(value) || is_framing(name)) {
+        rota_log(ROTA_LOG_ERROR, "a handler set a header that cannot be sent");
+        r->bad_field = true;
+    } else if (is_named(name, "content-type")) {
+        set_type(r, value);
+    } else {
+        add_line(r, name, value);
+    }
 }

@@ -89,7 +89,7 @@ static bool serve_next(struct http_conn *c)
         h1_parse_head(in.ptr, in.len, &c->scanned, &s->options.head, &s->head);
     if (len <= 0) {
         if (len < 0)
-            refuse(c, len == -405 ? 501 : -len);
+            refuse(c, len == -405 ? 501 : -len, s->head.method == H1_HEAD);
         return false;
     }
     char first[CONN_ARENA];
@@ -97,7 +97,7 @@ static bool serve_next(struct http_conn *c)
     rota_arena_init(&r.arena, first, sizeof first);
     if (begin(&r, c, (size_t)len) < 0) {
         rota_arena_fini(&r.arena);
-        refuse(c, 503);
+        refuse(c, 503, s->head.method == H1_HEAD);
         return false;
     }
     s->handler(&r, s->arg);
@@ -167,11 +167,12 @@ void serve_end_idle(struct http_server *s)
         clause_fire(container_of(s->idle.next, struct clause, link), 0);
 }
 
-__attribute__((noinline)) void refuse(struct http_conn *c, int status)
+__attribute__((noinline)) void refuse(struct http_conn *c, int status,
+                                      bool head)
 {
     char text[RESPONSE_PROBLEM];
     rota_str body = response_problem(text, status);
-    struct http_request r = { .conn = c };
+    struct http_request r = { .conn = c, .no_body = head };
     response_refuse(&r, status, body);
     conn_begin_close(c);
 }

@@ -13,7 +13,8 @@ int serve_begin(struct http_conn *c);
 /* Ends the coroutines that wait for a connection. */
 void serve_end_idle(struct http_server *s);
 
-/* Answers what cannot be a request with an error, and closes. */
-void refuse(struct http_conn *c, int status);
+/* Answers what cannot be a request with an error, and closes. To a HEAD only
+ * the head of an answer goes out. */
+void refuse(struct http_conn *c, int status, bool head);
 
 #endif

@@ -20,6 +20,20 @@ enum { DESCRIPTORS_KEPT = 64 }; /* for files, databases, the loop itself */
 
 static const rota_dur accept_retry = HTTP_SECOND;
 
+/* Until a while has passed, or a connection has gone. */
+static void pause_accepting(struct http_server *s, int rc)
+{
+    rota_time later = s->loop->now + accept_retry;
+    if (s->loop->now >= s->warn_at) {
+        rota_log(ROTA_LOG_WARNING,
+                 "cannot accept connections for now: %s (%zu are open)",
+                 rota_strerror(rc), s->count);
+        s->warn_at = later;
+    }
+    if (!s->accept.armed)
+        rota_ignore(timer_arm(&s->loop->timers, &s->retry, later));
+}
+
 static void accept_more(struct http_server *s)
 {
     if (s->draining || s->accept.armed || s->retry.place ||
@@ -27,8 +41,7 @@ static void accept_more(struct http_server *s)
         return;
     int rc = op_submit(s->loop, &s->accept);
     if (rc < 0)
-        rota_log(ROTA_LOG_ERROR, "accepting connections failed: %s",
-                 rota_strerror(rc));
+        pause_accepting(s, rc);
 }
 
 static void retry(struct timer *timer)
@@ -43,20 +56,6 @@ static void stopped_when_empty(struct http_server *s)
         return;
     s->stopped = NULL;
     clause_fire(waiting, 0);
-}
-
-/* Until a while has passed, or a connection has gone. */
-static void pause_accepting(struct http_server *s, int rc)
-{
-    rota_time later = s->loop->now + accept_retry;
-    if (s->loop->now >= s->warn_at) {
-        rota_log(ROTA_LOG_WARNING,
-                 "cannot accept connections for now: %s (%zu are open)",
-                 rota_strerror(rc), s->count);
-        s->warn_at = later;
-    }
-    if (!s->accept.armed)
-        rota_ignore(timer_arm(&s->loop->timers, &s->retry, later));
 }
 
 static void accepted(struct op *op)

@@ -432,6 +432,11 @@ static int call_close(struct loop *l, int fd)
     return 0;
 }
 
+static int64_t call_confirmed(struct loop *l, int fd)
+{
+    return sim_socket(sim_of(l), fd) ? -EOPNOTSUPP : no_socket(fd);
+}
+
 const struct sock_calls sim_sock_calls = {
     .open = call_open,
     .open_datagram = call_open_datagram,
@@ -445,6 +450,7 @@ const struct sock_calls sim_sock_calls = {
     .set = call_set,
     .family = call_family,
     .name = call_name,
+    .confirmed = call_confirmed,
     .poll = call_poll,
     .close = call_close,
 };

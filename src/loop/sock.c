@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -110,6 +112,15 @@ static int system_name(struct loop *l, int fd, bool peer, struct sockaddr *addr,
                         : getsockname(fd, addr, len));
 }
 
+static int64_t system_confirmed(struct loop *l, int fd)
+{
+    (void)l;
+    struct tcp_info info = { 0 };
+    socklen_t size = sizeof info;
+    int rc = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    return rc < 0 ? -errno : (int64_t)info.tcpi_bytes_acked;
+}
+
 static int system_poll(struct loop *l, int fd, short events)
 {
     (void)l;
@@ -143,6 +154,7 @@ static const struct sock_calls system_calls = {
     .set = system_set,
     .family = system_family,
     .name = system_name,
+    .confirmed = system_confirmed,
     .poll = system_poll,
     .close = system_close,
 };

@@ -8,6 +8,7 @@
 #define LOOP_SOCK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "rota/export.h"
@@ -38,6 +39,9 @@ struct sock_calls {
     int (*family)(struct loop *l, int fd); /* AF_... */
     int (*name)(struct loop *l, int fd, bool peer, struct sockaddr *addr,
                 socklen_t *len);
+    /* How many bytes the peer has confirmed so far; -EOPNOTSUPP: this kind of
+     * socket does not tell. */
+    int64_t (*confirmed)(struct loop *l, int fd);
     /* Which of `events` hold now, POLLERR and POLLHUP too; 0: none. */
     int (*poll)(struct loop *l, int fd, short events);
     int (*close)(struct loop *l, int fd);

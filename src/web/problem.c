@@ -57,5 +57,6 @@ void problem_respond(rota_request *r, int status, const char *detail,
         text = (rota_str){ buf_head(body), buf_len(body) };
     else
         text = response_problem(plain, status);
+    http_drop_type(r->http);
     http_respond(r->http, status, ROTA_STR("application/problem+json"), text);
 }

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,6 +22,7 @@ enum {
     PATIENCE_MS = 60 * 1000, /* for anything that must come */
     SILENCE_MS = 150,
     ROOM = 4096,
+    NARROW = 4096,
 };
 
 void client_close(struct client *c)
@@ -30,7 +32,7 @@ void client_close(struct client *c)
     *c = (struct client){ .fd = -1 };
 }
 
-bool client_try(struct client *c, int port)
+static bool try_with(struct client *c, int port, int room)
 {
     struct sockaddr_in a = { .sin_family = AF_INET,
                              .sin_port = htons((uint16_t)port),
@@ -39,6 +41,8 @@ bool client_try(struct client *c, int port)
     *c =
         (struct client){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     CHECK(c->fd >= 0);
+    if (room) /* before a window was announced: that cannot be taken back */
+        setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     if (connect(c->fd, (struct sockaddr *)&a, sizeof a) == 0) {
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         return true;
@@ -49,9 +53,19 @@ bool client_try(struct client *c, int port)
     return false;
 }
 
+bool client_try(struct client *c, int port)
+{
+    return try_with(c, port, 0);
+}
+
 void client_open(struct client *c, int port)
 {
     CHECK(client_try(c, port));
+}
+
+void client_open_narrow(struct client *c, int port)
+{
+    CHECK(try_with(c, port, NARROW));
 }
 
 bool client_send(struct client *c, const void *bytes, size_t n)
@@ -85,7 +99,7 @@ void client_reset(struct client *c)
 }
 
 /* Waits for more: what recv says, or 0 on time out when that is allowed. */
-static ssize_t receive(struct client *c, int patience)
+static ssize_t receive_most(struct client *c, int patience, size_t most)
 {
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
     if (c->size - c->len < ROOM) {
@@ -98,11 +112,17 @@ static ssize_t receive(struct client *c, int patience)
             test_fail(TEST_AT, "nothing came from the server");
         return -EAGAIN;
     }
-    ssize_t n = recv(c->fd, c->in + c->len, c->size - c->len, 0);
+    size_t room = c->size - c->len;
+    ssize_t n = recv(c->fd, c->in + c->len, room < most ? room : most, 0);
     if (n < 0)
         return -errno;
     c->len += (size_t)n;
     return n;
+}
+
+static ssize_t receive(struct client *c, int patience)
+{
+    return receive_most(c, patience, SIZE_MAX);
 }
 
 /* One more piece must come. */
@@ -346,6 +366,11 @@ void client_want_body(struct client *c, int status, const char *body)
 void client_want_some(struct client *c)
 {
     more(c);
+}
+
+void client_sip(struct client *c, size_t most)
+{
+    CHECK(receive_most(c, PATIENCE_MS, most) > 0);
 }
 
 void client_want_end(struct client *c)

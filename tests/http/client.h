@@ -38,6 +38,8 @@ struct reply {
 void client_open(struct client *c, int port);
 /* The same; false when the connection is refused. */
 bool client_try(struct client *c, int port);
+/* The same as client_open; the kernel keeps little of what comes. */
+void client_open_narrow(struct client *c, int port);
 void client_close(struct client *c);
 
 /* Sends bytes; false when the server takes no more. */
@@ -62,6 +64,8 @@ void client_want_body(struct client *c, int status, const char *body);
 
 /* The first bytes of a response have come. */
 void client_want_some(struct client *c);
+/* The same; at most so many are taken. */
+void client_sip(struct client *c, size_t most);
 
 /* The server has ended the connection, in either way, without another byte. */
 void client_want_end(struct client *c);

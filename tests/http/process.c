@@ -83,6 +83,14 @@ const char *process_log(struct process *p)
     return text;
 }
 
+size_t process_log_count(struct process *p, const char *text)
+{
+    size_t n = 0;
+    for (const char *at = process_log(p); (at = strstr(at, text)); at++)
+        n++;
+    return n;
+}
+
 void process_want_log(struct process *p, const char *text)
 {
     struct timespec nap = { 0, 5 * 1000 * 1000 };

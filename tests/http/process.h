@@ -27,6 +27,9 @@ void process_want_port(struct process *p);
 /* What it has written to stderr so far; valid until the next call. */
 const char *process_log(struct process *p);
 
+/* How often it has written `text` to stderr. */
+size_t process_log_count(struct process *p, const char *text);
+
 /* Waits until it has written `text` to stderr. */
 void process_want_log(struct process *p, const char *text);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "io/net.h"
@@ -102,6 +103,43 @@ static void pieces_until_deadline(struct http_request *r)
         ;
 }
 
+static void read_and_write_in_time(struct http_request *r)
+{
+    long n = atol(
+        (const char *)memchr(http_query(r).ptr, ',', http_query(r).len) + 1);
+    char *body = rota_arena_zalloc(&r->arena, (size_t)n);
+    rota_str in;
+    http_set_timeout(r, rota_ms(query(r)));
+    int rc = body ? http_body_all(r, SERVED_ECHO_MOST, &in) : -ENOMEM;
+    http_begin(r, 200, ROTA_STR("text/plain"), n);
+    if (rc == 0)
+        rc = http_write(r, body, (size_t)n);
+    if (rc == 0)
+        rc = rota_sleep(rota_ms(1)); /* where it would be cancelled */
+    rota_log(ROTA_LOG_INFO, "timed: %s", rota_strerror(rc));
+}
+
+static void take_slowly(struct http_request *r)
+{
+    rota_str spoon;
+    if (http_body_next(r, &spoon) < 0 || rota_sleep(rota_ms(query(r))) < 0)
+        return;
+    rota_log(ROTA_LOG_INFO, "hungry");
+    echo(r);
+}
+
+static void talk(struct http_request *r)
+{
+    rota_str body = { 0 };
+    http_begin(r, 200, ROTA_STR("text/plain"), -1);
+    int rc = http_write(r, "you said: ", 10);
+    if (rc == 0)
+        rc = http_body_all(r, SERVED_ECHO_MOST, &body);
+    if (rc == 0)
+        rc = http_write(r, body.ptr, body.len);
+    rota_log(ROTA_LOG_INFO, "talk: %s", rota_strerror(rc));
+}
+
 static void split(struct http_request *r)
 {
     static const char *const names[] = {
@@ -150,6 +188,9 @@ static void handle(struct http_request *r, void *arg)
         { "/pieces", pieces },
         { "/known", known },
         { "/cancelled", pieces_until_deadline },
+        { "/timed", read_and_write_in_time },
+        { "/picky", take_slowly },
+        { "/talk", talk },
         { "/split", split },
         { "/twice", answer_twice },
     };
@@ -174,6 +215,7 @@ static void handle(struct http_request *r, void *arg)
 
 /* -------------------------------------------------------------- the process */
 
+int served_room;
 static struct http_server server;
 
 static ROTA_ASYNC(drain_on_signal, (rota_signals *, signals))
@@ -197,6 +239,8 @@ static int serve_until_signal(void *options)
     if (fd < 0 || net_local_name(fd, name) < 0 ||
         rota_signals_open(&set, &signals) < 0)
         return -EIO;
+    if (served_room) /* what is accepted inherits it */
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &served_room, sizeof served_room);
     http_server_init(&server, fd, options, handle, NULL);
     rota_task *watching = rota_create_task(drain_on_signal, signals);
     printf("listening on http://%s\n", name);

@@ -12,6 +12,9 @@
  *   /pieces?N    N pieces of 1000 bytes, length unknown
  *   /known?A,W   announces A bytes, writes W
  *   /cancelled?MS  pieces until a deadline of MS
+ *   /timed?MS,N  reads the body and writes N bytes, with a deadline in MS
+ *   /picky?MS    takes one piece of the body, sleeps, then is as /echo
+ *   /talk        begins its answer, then reads the body and sends it back
  *   /status?N    answers N, with the body "status"
  *   /split?N     a header, or type, that would split the response
  *   /silent      returns without an answer
@@ -29,6 +32,10 @@
 #define COUNT_OF(table) (sizeof(table) / sizeof *(table))
 
 enum { SERVED_ECHO_MOST = 100000 };
+
+/* How many bytes of a connection's output the kernel may keep; 0: as many as
+ * it likes. To be set before it is started. */
+extern int served_room;
 
 /* Starts it; NULL: the options are the default ones. */
 void served_start(struct process *p, const struct http_options *options);

@@ -452,6 +452,21 @@ TEST("WEB 3.2/26: an answer before the body is the last, without a 100")
     process_stop(&p);
 }
 
+TEST("WEB 3.2/26: there is no 100 in the middle of an answer")
+{
+    struct process p;
+    struct client c;
+    served_start(&p, NULL);
+    client_open(&c, p.port);
+    CHECK(client_say(&c, EXPECT_POST("/talk", "Content-Length: 5")));
+    client_want_some(&c); /* the answer has begun */
+    CHECK(client_say(&c, "hello"));
+    client_want_body(&c, 200, "you said: hello");
+    client_want_end(&c);
+    client_close(&c);
+    process_stop(&p);
+}
+
 TEST("WEB 3.2/26: an HTTP/1.0 client gets no 100")
 {
     struct process p;

@@ -10,6 +10,12 @@
 
 #include "wire.h"
 
+static void nap_ms(long ms)
+{
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+    nanosleep(&t, NULL);
+}
+
 /* Long enough for most pieces to come one by one. */
 static void let_it_come(void)
 {
@@ -266,6 +272,95 @@ TEST("a client that has ended its side still gets all its answers")
     client_shut(&c);
     client_want(&c, 200);
     client_want_end(&c);
+    client_close(&c);
+    process_stop(&p);
+}
+
+/* A client of whose answers the kernel keeps little, on either side. */
+static void open_narrow(struct process *p, struct client *c,
+                        const struct http_options *o)
+{
+    served_room = 4096;
+    served_start(p, o);
+    client_open_narrow(c, p->port);
+}
+
+/* Reads `n` bytes more, so many each tenth of a second. */
+static void sip(struct client *c, size_t n, size_t at_once)
+{
+    for (size_t until = c->len + n; c->len < until;) {
+        client_sip(c, at_once);
+        nap_ms(100);
+    }
+}
+
+enum { SHARE = 20000, SHARES = 20 };
+
+/* Asks for more than the kernel takes, and reads until the server has answered
+ * it all but not yet sent it: what is left keeps no handler waiting. */
+static void ask_for_shares(struct process *p, struct client *c)
+{
+    for (int i = 0; i < SHARES; i++)
+        ask(c, "/big?20000");
+    while (process_log_count(p, "big") < SHARES)
+        client_want_some(c);
+}
+
+static void want_shares(struct client *c)
+{
+    for (int i = 0; i < SHARES; i++) {
+        struct reply r;
+        client_read(c, &r, REPLY_BODY_ALWAYS);
+        CHECK_INT(r.len, SHARE);
+        reply_free(&r);
+    }
+}
+
+TEST("a client that ends its side once it is answered still gets all of it")
+{
+    struct process p;
+    struct client c;
+    open_narrow(&p, &c, NULL);
+    ask_for_shares(&p, &c);
+    client_shut(&c);
+    nap_ms(100); /* it has come, too */
+    want_shares(&c);
+    client_want_end(&c);
+    client_close(&c);
+    process_stop(&p);
+}
+
+TEST_LIMITED("a connection is not idle while its answer is being read", 120)
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.idle_timeout = rota_seconds(1);
+    struct process p;
+    struct client c;
+    open_narrow(&p, &c, &o);
+    ask_for_shares(&p, &c);
+    sip(&c, 15000, 1000);
+    ask(&c, "/x");
+    want_shares(&c);
+    client_want_body(&c, 200, "GET /x");
+    client_close(&c);
+    process_stop(&p);
+}
+
+TEST_LIMITED("a client that reads slowly, but does read, is not cut off", 120)
+{
+    /* The 64 KiB that are sent at once take longer than that. */
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.write_timeout = rota_seconds(2);
+    struct process p;
+    struct client c;
+    struct reply r;
+    open_narrow(&p, &c, &o);
+    ask(&c, "/big?400000");
+    sip(&c, 130000, 2000);
+    client_read(&c, &r, REPLY_BODY_ALWAYS);
+    CHECK_INT(r.len, 400000);
+    reply_free(&r);
+    client_want_alive(&c);
     client_close(&c);
     process_stop(&p);
 }

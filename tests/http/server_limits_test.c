@@ -222,6 +222,53 @@ TEST("a handler that misses its deadline is cancelled, and answers 504")
     process_stop(&p);
 }
 
+TEST("what a handler waits for its client does not count for its deadline")
+{
+    enum { DEADLINE_MS = 1000, SLOWER_MS = 1500, ANSWER = 200000 };
+    struct process p;
+    struct client c;
+    struct reply r;
+    char head[128];
+    served_room = 4096; /* so that it does wait */
+    served_start(&p, NULL);
+    client_open(&c, p.port);
+    snprintf(head, sizeof head,
+             "POST /timed?%d,%d HTTP/1.1\r\nHost: a\r\n"
+             "Content-Length: 5\r\n\r\nhel",
+             DEADLINE_MS, ANSWER);
+    CHECK(client_say(&c, head));
+    nap_ms(SLOWER_MS);
+    CHECK(client_say(&c, "lo"));
+    nap_ms(SLOWER_MS);
+    client_read(&c, &r, REPLY_BODY_ALWAYS);
+    CHECK_INT(r.len, ANSWER);
+    reply_free(&r);
+    client_want_alive(&c);
+    client_close(&c);
+    CHECK_HAS(process_log(&p), "timed: ");
+    process_stop(&p);
+}
+
+TEST("a handler that takes a body slowly is not held against the client")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.body_grace = rota_seconds(1);
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    client_open(&c, p.port);
+    CHECK(client_say(&c, "POST /picky?1500 HTTP/1.1\r\nHost: a\r\n"
+                         "Content-Length: 8\r\n\r\n"));
+    nap_ms(100); /* it waits for what follows */
+    CHECK(client_say(&c, "soup"));
+    process_want_log(&p, "hungry");
+    CHECK(client_say(&c, "fish"));
+    client_want_body(&c, 200, "fish");
+    client_want_alive(&c);
+    client_close(&c);
+    process_stop(&p);
+}
+
 /* ------------------------------------------------------------- how many */
 
 TEST("after its last request a connection is closed")
@@ -280,16 +327,6 @@ TEST("connections beyond the cap wait until one goes")
     process_stop(&p);
 }
 
-static size_t count_of(const char *text, const char *part)
-{
-    size_t n = 0;
-    while ((text = strstr(text, part))) {
-        text++;
-        n++;
-    }
-    return n;
-}
-
 TEST("PITFALLS/27: without descriptors accepting pauses, does not spin, and "
      "goes on")
 {
@@ -311,7 +348,7 @@ TEST("PITFALLS/27: without descriptors accepting pauses, does not spin, and "
     }
     process_want_log(&p, "cannot accept connections for now");
     nap_ms(300);
-    CHECK(count_of(process_log(&p), "cannot accept") < 10);
+    CHECK(process_log_count(&p, "cannot accept") < 10);
     client_want_body(&c[0], 200, "GET /x"); /* others are still served */
     client_want_alive(&c[0]);
     client_close(&c[0]);

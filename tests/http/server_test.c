@@ -149,6 +149,10 @@ TEST_REFUSED("WEB 3.2/11: there is one Host, and it is one",
              BYTES(400, "GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n"),
              BYTES(400, "GET / HTTP/1.1\r\nHost:\r\n\r\n"))
 
+TEST_REFUSED("WEB 3.2/25: a HEAD that is refused is told why by a head",
+             BYTES(400, "HEAD / HTTP/1.1\r\n\r\n"),
+             BYTES(417, "HEAD / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n"))
+
 TEST_TAKEN("WEB 3.2/11: HTTP/1.0 needs no Host",
            BYTES(200, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"))
 
