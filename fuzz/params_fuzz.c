@@ -32,7 +32,7 @@ static rota_str next_line(rota_str *rest)
     return line;
 }
 
-static bool find_header(void *request, rota_str name, rota_str *value)
+static int find_header(void *request, rota_str name, rota_str *value)
 {
     const rota_str *lines = request; /* cookie, x-token */
 

@@ -126,10 +126,11 @@ static int check_literal(struct check *c, const char *what, const char *text)
  * RFC 6265 section 4.1.1. */
 static bool is_token(rota_str s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if (s.ptr[i] <= ' ' || s.ptr[i] == 0x7F ||
-            strchr("\"(),/:;<=>?@[\\]{}", s.ptr[i]))
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c <= ' ' || c >= 0x7F || strchr("\"(),/:;<=>?@[\\]{}", c))
             return false;
+    }
     return s.len > 0;
 }
 

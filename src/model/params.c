@@ -140,29 +140,30 @@ static int from_path(struct params *p, const struct value *v)
     return 0;
 }
 
-static bool find_header(const struct params *p, rota_str name, rota_str *value)
+static int find_header(const struct params *p, rota_str name, rota_str *value)
 {
-    return p->src->header && p->src->header(p->src->request, name, value);
+    return p->src->header ? p->src->header(p->src->request, name, value) : 0;
 }
 
 static int from_header(struct params *p, const struct value *v)
 {
     rota_str text;
+    int rc = find_header(p, v->place->name, &text);
 
-    if (!find_header(p, v->place->name, &text))
-        return 0;
-    int rc = take_text(p, v, text);
+    if (rc <= 0)
+        return rc;
+    rc = take_text(p, v, text);
     return rc < 0 ? rc : 1;
 }
 
 static int from_cookie(struct params *p, const struct value *v)
 {
     rota_str header, text;
+    int rc = find_header(p, ROTA_STR("Cookie"), &header);
 
-    if (!find_header(p, ROTA_STR("Cookie"), &header) ||
-        !cookie_find(header, rota_field_wire(v->field), &text))
-        return 0;
-    int rc = take_text(p, v, text);
+    if (rc <= 0 || !cookie_find(header, rota_field_wire(v->field), &text))
+        return rc < 0 ? rc : 0;
+    rc = take_text(p, v, text);
     return rc < 0 ? rc : 1;
 }
 

@@ -24,8 +24,8 @@ struct params_source {
     rota_str query; /* as on the wire, without the ? */
     /* The value of a header: `name` is in the case of its declaration and is
      * to be found in any case; fields of one name joined, cookies by "; ".
-     * False: it was not sent. NULL: there are no headers. */
-    bool (*header)(void *request, rota_str name, rota_str *value);
+     * 1; 0: it was not sent; -ENOMEM. NULL: there are no headers. */
+    int (*header)(void *request, rota_str name, rota_str *value);
     void *request;
     bool has_body;     /* there is one, maybe of no bytes */
     bool body_is_json; /* by its Content-Type, or for lack of one */

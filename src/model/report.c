@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model/number.h"
+#include "model/utf8.h"
 
 enum {
     VALUE_MAX = 100,  /* bytes of an offending value that are shown */
@@ -80,8 +81,8 @@ static bool may_show(const struct model_report *r,
 {
     bool whole = value.len && (*value.ptr == '{' || *value.ptr == '[');
 
-    if (!value.ptr || (whole && model_report_guarded(r)))
-        return false;
+    if (!value.ptr || !utf8_text(value) || (whole && model_report_guarded(r)))
+        return false; /* what is no text cannot stand in an answer either */
     for (const struct model_place *p = place; p; p = p->up)
         if (p->secret)
             return false;

@@ -84,10 +84,11 @@ static int compare(const rota_type *type, const void *value,
     }
 }
 
-/* A quotient of doubles is whole but for rounding: 0.3 is 3 times 0.1. */
+/* A quotient of doubles is whole but for rounding: 0.3 is 3 times 0.1. The
+ * slack is for some dozens of roundings, as a sum of tenths has them. */
 static bool is_multiple_f64(double value, double step)
 {
-    const double slack = 1e-9, all_whole = 4503599627370496.0; /* 2^52 */
+    const double slack = 1e-14, all_whole = 4503599627370496.0; /* 2^52 */
     double q = value / step;
 
     if (q < 0)

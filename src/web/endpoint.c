@@ -39,29 +39,26 @@ static bool takes_body(const rota_type *in)
 
 /* The value of a header; several lines of one name are joined as the field's
  * syntax has it (RFC 9110 5.3, RFC 6265 5.4 for cookies). */
-static bool find_header(void *request, rota_str name, rota_str *value)
+static int find_header(void *request, rota_str name, rota_str *value)
 {
     struct http_request *r = request;
-    rota_str all = { NULL, 0 };
     bool cookie = name.len == 6 && strncasecmp(name.ptr, "cookie", 6) == 0;
+    *value = (rota_str){ NULL, 0 };
     for (unsigned i = 0; i < r->head->count; i++) {
         const struct h1_header *h = &r->head->headers[i];
         if (h->name.len != name.len ||
             strncasecmp(r->bytes + h->name.at, name.ptr, name.len) != 0)
             continue;
         rota_str one = { r->bytes + h->value.at, h->value.len };
-        if (all.ptr) {
-            char *joined = rota_arena_printf(
-                &r->arena, "%.*s%s%.*s", ROTA_STR_ARG(all),
-                cookie ? "; " : ", ", ROTA_STR_ARG(one));
-            if (joined)
-                all = rota_str_of(joined);
-        } else {
-            all = one;
-        }
+        if (value->ptr)
+            one = rota_str_of(
+                rota_arena_printf(&r->arena, "%.*s%s%.*s", ROTA_STR_ARG(*value),
+                                  cookie ? "; " : ", ", ROTA_STR_ARG(one)));
+        if (!one.ptr)
+            return -ENOMEM;
+        *value = one;
     }
-    *value = all;
-    return all.ptr != NULL;
+    return value->ptr != NULL;
 }
 
 /* application/json, or application/anything+json; or nothing said. */
@@ -108,8 +105,8 @@ static void refuse_body(rota_request *r, int rc, uint64_t limit)
 static bool read_body(rota_request *r, const rota_route *route,
                       struct params_source *src)
 {
-    uint64_t limit = route->body_limit ? route->body_limit
-                                       : r->app->config->body_limit;
+    uint64_t limit =
+        route->body_limit ? route->body_limit : r->app->config->body_limit;
     if (limit == 0)
         limit = body_limit_default;
     if (!takes_body(route->in))
@@ -123,6 +120,8 @@ static bool read_body(rota_request *r, const rota_route *route,
     int rc = http_body_all(r->http, limit, &src->body);
     if (rc < 0)
         refuse_body(r, rc, limit);
+    /* Chunks that hold nothing are no body, as a length of 0 is none. */
+    src->has_body = src->body.len > 0;
     return rc == 0;
 }
 
@@ -165,9 +164,9 @@ static struct params_pair *captured(rota_request *r,
 
 /* Parses what the handler takes: NULL when the request was answered. Its frame
  * is gone when the handler runs. */
-__attribute__((noinline)) static const void *parse(rota_request *r, const rota_route *route,
-                         const struct router_pattern *pattern,
-                         const struct path *path)
+__attribute__((noinline)) static const void *parse(
+    rota_request *r, const rota_route *route,
+    const struct router_pattern *pattern, const struct path *path)
 {
     static const None nothing;
     if (route->in->kind == ROTA_KIND_NONE)
@@ -229,8 +228,8 @@ static void respond(rota_request *r, const rota_route *route, void *out)
     else if (route->out->kind == ROTA_KIND_NONE)
         http_respond(r->http, r->status, ROTA_STR(""), ROTA_STR(""));
     else if (!out) {
-        rota_log(ROTA_LOG_ERROR, "%s (%s): no result and no error",
-                 route->name, route->source);
+        rota_log(ROTA_LOG_ERROR, "%s (%s): no result and no error", route->name,
+                 route->source);
         problem_respond(r, 500, NULL, NULL);
     } else if (route->out->kind == ROTA_KIND_OPAQUE) {
         respond_raw(r, out);
@@ -248,12 +247,11 @@ static int run(struct call *c)
 }
 
 void endpoint_run(rota_request *r, const rota_route *route,
-                  const struct router_pattern *pattern,
-                  const struct path *path)
+                  const struct router_pattern *pattern, const struct path *path)
 {
     struct call c = { .request = r, .route = route };
-    rota_dur timeout = route->timeout > 0 ? rota_seconds(route->timeout)
-                                          : r->app->timeout;
+    rota_dur timeout =
+        route->timeout > 0 ? rota_seconds(route->timeout) : r->app->timeout;
     http_set_timeout(r->http, timeout);
     r->status = good_status(route);
     c.in = parse(r, route, pattern, path);

@@ -67,6 +67,10 @@ TEST("every constraint holds at its boundary, and says its limit")
         { "\"fmul\":0.3", NULL, NULL },
         { "\"fmul\":-1234.5", NULL, NULL },
         { "\"fmul\":0.35", "multiple_of", "must be a multiple of 0.1" },
+        { "\"fmul\":0.7999999999999999", NULL, NULL }, /* 0.1, eight times */
+        { "\"fmul\":100000000000.1", NULL, NULL },
+        { "\"fmul\":100000000000.15", "multiple_of",
+          "must be a multiple of 0.1" },
         { "\"half\":0.5", NULL, NULL },
         { "\"half\":1", NULL, NULL },
         { "\"half\":0.4999", "greater_than_equal", "must be at least 0.5" },

@@ -27,7 +27,7 @@ struct headers {
     const char *values[4];
 };
 
-static bool find_header(void *request, rota_str name, rota_str *value)
+static int find_header(void *request, rota_str name, rota_str *value)
 {
     const struct headers *h = request;
 
@@ -167,6 +167,28 @@ TEST("good scalars in a query are taken")
     CHECK(in.all);
     CHECK_INT(SEARCH(b, "all=false", &in), 0);
     CHECK(!in.all && in.has.all);
+}
+
+static int no_memory(void *request, rota_str name, rota_str *value)
+{
+    (void)request;
+    (void)name;
+    (void)value;
+    return -ENOMEM;
+}
+
+ROTA_PARAMS(MayLogin, header(str, authorization, optional));
+ROTA_PARAMS(MayKnow, cookie(str, session, optional));
+
+TEST("a header that there is no memory for is not one that was not sent")
+{
+    struct bench *b = bench();
+    struct params_source src = { .header = no_memory };
+    MayLogin login;
+    MayKnow know;
+
+    CHECK_INT(PARAMS(b, MayLogin, &src, &login), -ENOMEM);
+    CHECK_INT(PARAMS(b, MayKnow, &src, &know), -ENOMEM);
 }
 
 TEST("errors of path, query, header and body are in one list")

@@ -149,6 +149,7 @@ ROTA_MODEL(BadRange, (str, s, min_len(3), max_len(2)));
 ROTA_MODEL(BadInside, (BadPattern_list, l));
 ROTA_PARAMS(BadPath, path(i64, id, optional));
 ROTA_PARAMS(BadHeader, header(str, h, name("a b")));
+ROTA_PARAMS(BadHeaderByte, header(str, h, name("X-\xc3\xa9")));
 ROTA_PARAMS(BadCookie, cookie(str_list, c));
 ROTA_PARAMS(BadQuery, query(Address, a));
 ROTA_PARAMS(TwoBodies, body(Item, a), body(Item, b));
@@ -175,6 +176,7 @@ TEST("a type check finds what the compiler could not")
     REFUSED(BadInside, "BadPattern.s");
     REFUSED(BadPath, "always given");
     REFUSED(BadHeader, "cannot be one");
+    REFUSED(BadHeaderByte, "cannot be one");
     REFUSED(BadCookie, "must be a scalar");
     REFUSED(BadQuery, "must be a scalar or a list");
     REFUSED(TwoBodies, "second body");
