@@ -227,6 +227,7 @@ int sqlite_conn_open(struct sqlite_conn *c, struct sqlite_query *q, bool writer)
     sqlite3_extended_result_codes(c->handle, 1);
     /* "name" is a column and never a string. */
     sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_busy_handler(c->handle, on_busy, c);
     sqlite3_progress_handler(c->handle, PROGRESS_STEPS, look_at_stop, c);
     sqlite3_set_authorizer(c->handle, authorize, c);
