@@ -11,6 +11,7 @@
 
 #include "rota/file.h"
 #include "rota/log.h"
+#include "rota/scope.h"
 #include "rota/thread.h"
 #include "web/path.h"
 #include "web/request.h"
@@ -112,6 +113,8 @@ static rota_response *refuse(rota_request *r, int rc)
     case -ENXIO: return rota_http_error(r, 404, "there is no such file");
     case -EACCES:
     case -EPERM: return rota_http_error(r, 403, "the file may not be read");
+    case -ECANCELED: return rota_http_error(r, 503, "%s", rota_cancel_reason());
+    case -EAGAIN:
     case -EMFILE:
     case -ENFILE:
     case -ENOMEM: return rota_http_error(r, 503, "too busy to open the file");

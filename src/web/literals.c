@@ -32,11 +32,19 @@ static uint32_t hash(rota_str s)
     return (uint32_t)(h >> 32);
 }
 
+/* Of the same path, those with fewer methods go first: they are the more
+ * specific. */
 static void insert(struct literals *t, struct literal new)
 {
     uint32_t i = hash(new.path) & (t->size - 1);
-    while (t->slots[i].path.ptr)
-        i = (i + 1) & (t->size - 1);
+    for (; t->slots[i].path.ptr; i = (i + 1) & (t->size - 1)) {
+        struct literal old = t->slots[i];
+        if ((old.methods & new.methods) == new.methods &&
+            rota_str_eq(old.path, new.path)) {
+            t->slots[i] = new;
+            new = old;
+        }
+    }
     t->slots[i] = new;
 }
 

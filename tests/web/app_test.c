@@ -200,6 +200,27 @@ TEST("422 names what is missing")
     CHECK_INT(r.status, 422);
     CHECK_HAS(r.body, "\"in\":\"body\"");
     reply_free(&r);
+    client_ask(p.port,
+               "POST /things HTTP/1.1\r\nHost: a\r\n" JSON
+               "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+               &r);
+    CHECK_INT(r.status, 422);
+    CHECK_HAS(r.body, "\"in\":\"body\"");
+    reply_free(&r);
+    shop_stop(&p);
+}
+
+TEST("what is no text is refused by name, and not shown")
+{
+    struct process p;
+    struct reply r;
+    shop_start(&p);
+    ask(&p, "GET /bytes?name=%ff", "", "", &r);
+    CHECK_INT(r.status, 422);
+    CHECK_HAS(r.body, "\"in\":\"query\",\"loc\":\"name\","
+                      "\"msg\":\"must be valid UTF-8 without NUL\"");
+    CHECK(!strstr(r.body, "value"));
+    reply_free(&r);
     shop_stop(&p);
 }
 
@@ -314,6 +335,22 @@ TEST("answers that are no models have their types")
     want_header(&r, "Location", "/text");
     reply_free(&r);
     want(&p, "POST /accept", 202, "");
+    shop_stop(&p);
+}
+
+TEST("a type that a handler sets stands for that of its answer")
+{
+    struct process p;
+    struct reply r;
+    shop_start(&p);
+    ask(&p, "GET /typed?n=0", "", "", &r);
+    want_header(&r, "Content-Type", "application/hal+json");
+    CHECK_STR(r.body, "{\"text\":\"typed\"}");
+    reply_free(&r);
+    ask(&p, "GET /typed?n=418", "", "", &r);
+    CHECK_INT(r.status, 418);
+    want_header(&r, "Content-Type", "application/problem+json");
+    reply_free(&r);
     shop_stop(&p);
 }
 
@@ -482,7 +519,9 @@ TEST("a handler that misses its deadline answers 504, wherever it runs")
     want(&p, "GET /loop/slow", 504, "too long");
     want(&p, "GET /thread/slow", 504, "too long");
     want(&p, "GET /thread/hard", 504, "too long");
+    want(&p, "GET /loop/file", 504, "too long");
     CHECK_HAS(process_log(&p), "slow: ");
+    CHECK(!strstr(process_log(&p), "reading a file failed"));
     want(&p, "GET /text", 200, "t");
     shop_stop(&p);
 }

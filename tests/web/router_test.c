@@ -226,6 +226,28 @@ TEST("GET takes HEAD unless HEAD has its own route")
     CHECK_STR(answer("PROPFIND", "/a"), "405 GET, HEAD, OPTIONS");
 }
 
+TEST("a whole path is found by its most specific route, whenever it was added")
+{
+    add_good("/a");
+    add_good("GET /a");
+    add_good("HEAD /a");
+    add_good("GET /b");
+    add_good("/b");
+    static const char *const asked[][3] = {
+        { "GET", "/a", "GET /a" },  { "HEAD", "/a", "HEAD /a" },
+        { "PUT", "/a", "/a" },      { "GET", "/b", "GET /b" },
+        { "HEAD", "/b", "GET /b" }, { "PUT", "/b", "/b" },
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        unsigned method = router_method(rota_str_of(asked[i][0]));
+        const struct router_pattern *p =
+            router_find_literal(router, method, rota_str_of(asked[i][1]));
+        CHECK(p != NULL);
+        CHECK_STR(router_pattern_text(p), asked[i][2]);
+        CHECK_STR(answer(asked[i][0], asked[i][1]), asked[i][2]);
+    }
+}
+
 TEST("405 lists what is allowed, sorted, over all patterns that match")
 {
     add_good("PUT /items/{id}");

@@ -148,6 +148,15 @@ static Text *add_header(rota_request *r, const Named *in)
     return say(r, in->name);
 }
 
+/* A type of its own, unless it fails. */
+static Text *typed(rota_request *r, const Number *in)
+{
+    rota_set_header(r, "content-TYPE", "application/hal+json");
+    if (in->n >= 400)
+        return rota_http_error(r, in->n, "failed");
+    return say(r, ROTA_STR("typed"));
+}
+
 static Text *fail_with(rota_request *r, const Number *in)
 {
     return rota_http_error(r, in->n, "status %d", in->n);
@@ -230,6 +239,14 @@ static Text *slow(rota_request *r, const None *in)
     return rota_http_error(r, 503, "%s", rota_strerror(rc));
 }
 
+/* Begins with a file when its time is up. */
+static rota_response *late_file(rota_request *r, const None *in)
+{
+    (void)in;
+    rota_ignore(rota_sleep(rota_seconds(3600)));
+    return rota_file_below(r, "in", ROTA_STR("small.txt"));
+}
+
 /* Does not await: must look now and then. */
 static Text *stubborn(rota_request *r, const None *in)
 {
@@ -245,13 +262,13 @@ ROTA_ROUTES(both, "",
             GET("/thread/stream", stream, Number, Response, status(203),
                 thread),
             GET("/loop/flood", flood, Number, Response, timeout(600)),
-            GET("/thread/flood", flood, Number, Response, thread,
-                timeout(600)),
+            GET("/thread/flood", flood, Number, Response, thread, timeout(600)),
             GET("/loop/half", half, None, Response),
             GET("/thread/half", half, None, Response, thread),
             GET("/loop/slow", slow, None, Text, timeout(0.05)),
             GET("/thread/slow", slow, None, Text, timeout(0.05), thread),
             GET("/thread/hard", stubborn, None, Text, timeout(0.05), thread),
+            GET("/loop/file", late_file, None, Response, timeout(0.05)),
             GET("/loop/wait", slow, None, Text),
             GET("/thread/wait", slow, None, Text, thread));
 
@@ -260,7 +277,8 @@ ROTA_ROUTES(
     GET("/deferred", deferred, None, Response),
     GET("/html", html, None, Response), GET("/bytes", bytes, Named, Response),
     GET("/move", move, None, Response), GET("/header", add_header, Named, Text),
-    GET("/fail", fail_with, Number, Text), GET("/nothing", nothing, None, Text),
+    GET("/typed", typed, Number, Text), GET("/fail", fail_with, Number, Text),
+    GET("/nothing", nothing, None, Text),
     POST("/accept", accept_it, None, None),
     GET("/describe", describe, None, Text), GET("/file", file, Named, Response),
     GET("/tree/", tree, None, Text),
