@@ -130,14 +130,24 @@ static int await_peer(struct tls *t, struct io_call *c)
     return rc < 0 ? rc : 0;
 }
 
+/* What is left to be said by a server are tickets, which nobody waits for:
+ * they go with its first words. By TLS 1.2 it is its Finished. */
+static int end_shake(struct tls *t, struct io_call *c)
+{
+    bool tickets =
+        SSL_is_server(t->ssl) && SSL_version(t->ssl) >= TLS1_3_VERSION;
+    return tickets ? 0 : tls_send_out(t, c);
+}
+
 static int shake(struct tls *t, struct io_call *c)
 {
     int rc = 0;
     while (rc == 0) {
         ERR_clear_error();
+        t->held = true; /* all that is said in a turn goes in one send */
         int n = SSL_do_handshake(t->ssl);
         if (n == 1)
-            return tls_send_out(t, c);
+            return end_shake(t, c);
         if (SSL_get_error(t->ssl, n) == SSL_ERROR_WANT_READ) {
             rc = await_peer(t, c);
         } else {

@@ -19,10 +19,11 @@ static int clamp(size_t size)
     return size < INT_MAX ? (int)size : INT_MAX;
 }
 
-/* What reading has made OpenSSL say goes out when the writer's does, or now. */
-static void answer(const struct rota_stream *s, struct tls *t)
+/* What reading has made OpenSSL say goes out when the writer's does, or now;
+ * what is held, before the reader `waits`. */
+static void answer(const struct rota_stream *s, struct tls *t, bool waits)
 {
-    if (buf_len(&t->out) > 0 && !s->writing)
+    if (buf_len(&t->out) > 0 && !s->writing && (waits || !t->held))
         rota_ignore(tls_send_some(t));
 }
 
@@ -34,7 +35,7 @@ static int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
     while (rc == 0) {
         ERR_clear_error();
         int n = SSL_read(t->ssl, data, clamp(size));
-        answer(s, t);
+        answer(s, t, n <= 0);
         if (n > 0)
             return n;
         rc = tls_await(t, c, n);
@@ -75,10 +76,12 @@ static int finish_message(struct tls *t, struct io_call *c)
     return rc;
 }
 
-/* Sends what is left, and makes ready for more. */
+/* Sends what is left, unless it is held, and makes ready for more. */
 static int make_ready(struct tls *t, struct io_call *c)
 {
-    int rc = t->failed ? t->failed : tls_send_out(t, c);
+    if (t->failed || (t->held && !SSL_in_init(t->ssl)))
+        return t->failed;
+    int rc = tls_send_out(t, c);
     return rc < 0 ? rc : finish_message(t, c);
 }
 

@@ -65,7 +65,8 @@ struct tls {
     struct buf early; /* arrived before TLS began, not yet looked at */
     bool ended;       /* it gives no more */
     int read_error;   /* what receiving failed by; 0 */
-    struct buf out;   /* made, and had no room there */
+    struct buf out;   /* made, and not sent: it had no room there, ... */
+    bool held;        /* ... or goes with what is made next: not tried yet */
     int write_error;  /* what sending failed by: nothing goes out any more */
 
     int failed;   /* what every call returns from now on; 0: none */
