@@ -187,6 +187,8 @@ int timer_arm(struct timers *h, struct timer *t, rota_time when)
 {
     if (when == ROTA_FOREVER)
         return 0;
+    if (h->now && when < h->now)
+        when = h->now; /* or it would stand before them, to be passed over */
     struct timer_queue *q = &h->queue;
     struct timer_slot slot = { when, h->order, t };
     bool last = is_last(q, when, 0);
@@ -268,6 +270,7 @@ void timers_expire(struct timers *h, rota_time now)
 {
     uint64_t limit = h->order; /* a timer armed meanwhile waits a turn */
     const struct timer_slot *first;
+    h->now = now;
     while ((first = first_of(h)) && first->when <= now &&
            first->order < limit) {
         struct timer *t = first->timer;
@@ -275,5 +278,6 @@ void timers_expire(struct timers *h, rota_time now)
         disarm(h, t);
         t->fire(t);
     }
+    h->now = 0;
     shrink(h);
 }

@@ -41,12 +41,14 @@ struct timers {
     struct timer_slot *heap;  /* from index 0 */
     size_t heaped;            /* slots in use, */
     size_t size;              /* and how many there are */
+    rota_time now;            /* of those that are being fired; 0: none are */
 };
 
 void timers_fini(struct timers *h);
 
 /* Arms `t` (fire set, not armed) for the moment `when`: 0 or -ENOMEM.
- * ROTA_FOREVER is never, and arms nothing. */
+ * ROTA_FOREVER is never, and arms nothing. One that is armed by another's fire
+ * comes behind all that are due with that, however long its moment is past. */
 int timer_arm(struct timers *h, struct timer *t, rota_time when)
     ROTA_INTERNAL(timer_arm);
 

@@ -101,6 +101,24 @@ TASK_TEST("a timer that sets itself again at once lets the others run")
     CHECK_INT(left, 0);
 }
 
+static void call_again_in_the_past(void *left)
+{
+    if (--*(int *)left > 0)
+        CHECK_INT(rota_call_at(0, call_again_in_the_past, left, NULL), 0);
+}
+
+/* PITFALL 37 */
+TASK_TEST("a timer that sets itself again for a moment long past does not keep "
+          "the others from theirs")
+{
+    int left = 1000000;
+    CHECK_INT(rota_call_at(0, call_again_in_the_past, &left, NULL), 0);
+    CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK(left > 0);
+    left = 1;
+    CHECK_INT(rota_wait_all_blocked(0), 0);
+}
+
 /* TIMR-05, PITFALL 36 */
 TASK_TEST("a call at no time a clock reaches never comes, and holds nothing up")
 {
