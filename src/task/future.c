@@ -96,10 +96,12 @@ static void run_callbacks(struct ready *r)
     rota_future_unref(f);
 }
 
+/* Once its loop is over there is nobody who would call them. */
 static void schedule(struct rota_future *f)
 {
     struct callbacks *c = f->callbacks;
-    if (!c || c->scheduled || list_empty(&c->all))
+    if (!c || c->scheduled || list_empty(&c->all) ||
+        f->runtime != runtime_current())
         return;
     c->scheduled = true;
     rota_future_ref(f);

@@ -253,3 +253,23 @@ TEST("a future made outside of a loop is a misuse")
     CHECK(rota_future_new() == NULL);
     CHECK_INT(misuses, 1);
 }
+
+static rota_future *outlived;
+
+static int leave_one(void *arg)
+{
+    (void)arg;
+    outlived = rota_future_new();
+    return rota_future_on_done(outlived, say_it, "never");
+}
+
+TEST("a future that outlives its run may be set, and calls nobody any more")
+{
+    CHECK_INT(rota_run(leave_one, NULL, NULL), 0);
+    CHECK_INT(rota_future_set(outlived, 1, malloc(8), count_free), 0);
+    CHECK_INT(rota_future_on_done(outlived, say_it, "neither"), 0);
+    CHECK(rota_future_done(outlived));
+    rota_future_unref(outlived);
+    CHECK_INT(freed, 1);
+    CHECK_STR(trace, "");
+}
