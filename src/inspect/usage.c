@@ -1,6 +1,7 @@
 /*
  * The table of stack use. There are as many rows as places in the program
- * that spawn; names are literals, so that their addresses tell them apart.
+ * that spawn; names are literals, so that their addresses tell them apart. The
+ * name a task was given later is its own and goes with it: it counts as none.
  */
 #include "inspect/usage.h"
 
@@ -16,16 +17,16 @@
 
 static struct usage *row_of(struct usages *u, const struct rota_task *t)
 {
+    const char *site = t->co.coro.site;
+    const char *name = t->named ? NULL : t->co.coro.name;
     for (size_t i = 0; i < u->count; i++)
-        if (u->table[i].site == t->co.coro.site &&
-            u->table[i].name == t->co.coro.name)
+        if (u->table[i].site == site && u->table[i].name == name)
             return &u->table[i];
     struct usage *more = realloc(u->table, (u->count + 1) * sizeof *more);
     if (!more)
         return NULL;
     u->table = more;
-    more[u->count] =
-        (struct usage){ .site = t->co.coro.site, .name = t->co.coro.name };
+    more[u->count] = (struct usage){ .site = site, .name = name };
     return &more[u->count++];
 }
 

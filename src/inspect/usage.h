@@ -11,10 +11,10 @@ struct rota_task;
 
 struct usage {
     const char *site; /* NULL: not known */
-    const char *name;
-    size_t tasks; /* that ended */
-    size_t most;  /* bytes one of them used */
-    size_t size;  /* bytes of its stack */
+    const char *name; /* NULL: they named themselves */
+    size_t tasks;     /* that ended */
+    size_t most;      /* bytes one of them used */
+    size_t size;      /* bytes of its stack */
 };
 
 struct usages {

@@ -91,6 +91,32 @@ TEST("it stands in the log of debugging when the loop ends")
     CHECK_HAS(lines, "stack use: deep (spawned at tests/inspect/debug_test.c:");
 }
 
+static ROTA_ASYNC(renamed, (int, i))
+{
+    char name[32];
+    snprintf(name, sizeof name, "request %d", i);
+    return rota_task_set_name(rota_current_task(), name);
+}
+
+static int rename_tasks(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(rota_await(rota_create_task(renamed, i)), 0);
+    return 0;
+}
+
+TEST("tasks that were given a name of their own are told together")
+{
+    rota_run_options o = { .debug = true };
+    rota_set_log_handler(keep_line);
+    rota_set_log_level(ROTA_LOG_DEBUG);
+    CHECK_INT(rota_run(rename_tasks, NULL, &o), 0);
+    CHECK_HAS(lines, "stack use: task (spawned at tests/inspect/debug_test.c:");
+    CHECK_HAS(lines, " bytes, 3 tasks");
+    CHECK(!strstr(lines, "request"));
+}
+
 static void never(void *arg)
 {
     (void)arg;
