@@ -136,6 +136,7 @@ static void log_op(const struct op *op, void *arg)
         [OP_CONNECT] = "connect",  [OP_POLL] = "wait",
         [OP_RECVMSG] = "receive",  [OP_SENDMSG] = "send",
         [OP_RECVMMSG] = "receive", [OP_SENDMMSG] = "send",
+        [OP_READV] = "read",       [OP_WRITEV] = "write",
     };
     rota_log(ROTA_LOG_WARNING, "leak: operation %s on descriptor %d",
              names[op->kind], op->fd);

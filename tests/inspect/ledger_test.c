@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "loop/op.h"
@@ -144,6 +145,25 @@ TEST("an operation the kernel still has is named")
     CHECK_INT(l.ops, 1);
     CHECK_INT(l.fds, 2);
     CHECK_HAS(lines, "leak: operation wait on descriptor ");
+}
+
+static int leave_vectors(void *arg)
+{
+    (void)arg;
+    static char room[8];
+    static struct iovec one = { room, sizeof room };
+    CHECK_INT(pipe2(ends, O_NONBLOCK), 0);
+    forgotten_op = (struct op){
+        .kind = OP_READV, .fd = ends[0], .data = &one, .size = 1, .done = told
+    };
+    return op_submit(task_loop(task_current()), &forgotten_op);
+}
+
+TEST("an operation on several pieces of memory is named too")
+{
+    rota_ledger l = run_debug(leave_vectors);
+    CHECK_INT(l.ops, 1);
+    CHECK_HAS(lines, "leak: operation read on descriptor ");
 }
 
 TEST("ROTA_DEBUG=1 is debug mode, ROTA_DEBUG=0 is not")
