@@ -33,12 +33,15 @@ enum {
 
 rota_dur watchdog_deadlocks_every = 10 * 1000000000LL;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed;
+/* Held while one begins or ends: the next may begin only then. */
+static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users; /* runtimes in debug mode */
 static pid_t owner;    /* a forked child has no such thread */
-static bool leaving;
 static pthread_t thread;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of `leaving` */
+static pthread_cond_t changed;
+static bool leaving;
 
 /* What the handler is asked for; an answer that comes too late finds another
  * number. */
@@ -325,7 +328,7 @@ static int begin(void)
 int watchdog_start(void)
 {
     int rc = 0;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&life);
     if (owner != getpid())
         users = 0;
     owner = getpid();
@@ -333,22 +336,26 @@ int watchdog_start(void)
         rc = begin();
     if (rc == 0)
         users++;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&life);
     return rc;
+}
+
+static void end(void)
+{
+    pthread_mutex_lock(&lock);
+    leaving = true;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&lock);
+    pthread_join(thread, NULL);
+    pthread_cond_destroy(&changed);
+    sem_destroy(&question.answered);
+    give_signal_back();
 }
 
 void watchdog_stop(void)
 {
-    pthread_mutex_lock(&lock);
-    bool last = owner == getpid() && --users == 0;
-    pthread_t ended = thread;
-    if (last) {
-        leaving = true;
-        pthread_cond_signal(&changed);
-    }
-    pthread_mutex_unlock(&lock);
-    if (!last)
-        return;
-    pthread_join(ended, NULL);
-    give_signal_back();
+    pthread_mutex_lock(&life);
+    if (owner == getpid() && --users == 0)
+        end();
+    pthread_mutex_unlock(&life);
 }

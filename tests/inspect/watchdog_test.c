@@ -366,3 +366,29 @@ TEST("tasks that have a deadline are not stuck")
     rota_set_log_handler(keep_line);
     CHECK_INT(rota_run(with_deadline, NULL, NULL), 0);
 }
+
+static int at_once(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static void *run_again_and_again(void *arg)
+{
+    rota_run_options o = { .debug = true };
+    (void)arg;
+    for (int i = 0; i < 200; i++)
+        CHECK_INT(rota_run(at_once, NULL, &o), 0);
+    return NULL;
+}
+
+TEST("one loop in debug mode may begin while the last of others ends")
+{
+    pthread_t threads[4];
+    rota_set_log_handler(keep_line);
+    for (int i = 0; i < 4; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, run_again_and_again, NULL),
+                  0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+}
