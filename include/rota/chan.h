@@ -36,8 +36,9 @@ typedef struct rota_chan rota_chan;
 ROTA_API rota_chan *rota_chan_new(size_t elem_size, size_t capacity,
                                   unsigned flags);
 
-/* Counts references: who uses a channel holds one. With the last it goes,
- * and what it still held is dropped. NULL is nothing. Suspends: no. */
+/* Counts references: who uses a channel holds one. With the last it goes, and
+ * what it still held is dropped; that tasks wait is then misuse (-EBUSY, and
+ * the channel stays). NULL is nothing. Suspends: no. */
 ROTA_API rota_chan *rota_chan_ref(rota_chan *c);
 ROTA_API void rota_chan_unref(rota_chan *c);
 

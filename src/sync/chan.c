@@ -74,6 +74,7 @@ void rota_chan_unref(rota_chan *c)
     if (!c || count_refs(c, (size_t)-1) > 0)
         return;
     if (!list_empty(&c->senders) || !list_empty(&c->receivers)) {
+        count_refs(c, 1);
         misuse(-EBUSY, "a channel destroyed with tasks waiting on it");
         return;
     }

@@ -743,3 +743,20 @@ TASK_TEST("typed handles of ends")
     CHECK_INT(ROTA_RECV(rx, &n), -EPIPE);
     rota_rx_close(rx.chan);
 }
+
+TASK_TEST("a channel that tasks wait on is not destroyed, and stays as it was")
+{
+    rota_set_misuse_handler(count_misuse);
+    for (int shared = 0; shared < 2; shared++) {
+        rota_chan *c = new_ints(0, shared ? ROTA_SHARED : 0);
+        struct result r;
+        rota_task *t = receiver(c, &r);
+        settle();
+        rota_chan_unref(c);
+        CHECK_INT(misuses, 1 + shared);
+        CHECK_INT(try_send(c, 7), 0);
+        CHECK_INT(rota_await(t), 0);
+        CHECK_INT(r.value, 7);
+        rota_chan_unref(c); /* LeakSanitizer looks whether it is gone */
+    }
+}
