@@ -85,8 +85,8 @@ ROTA_API rota_task *rota_spawn_copy(rota_fn *fn, const void *args, size_t size,
  * that was cancelled gives -ROTA_ECHILD. When I am cancelled meanwhile, `t` is
  * cancelled too and still waited for, and the call returns -ECANCELED. After
  * it `t` is over, always. -EDEADLK: it waits for me (the handle is kept).
- * -ENOMEM: `t` is NULL, so a spawn may stand in the call. Suspends: yes.
- * Cancel: the task's result.
+ * -ENOMEM: `t` is NULL, so a spawn may stand in the call. -ESHUTDOWN: `t` is of
+ * another run, which has abandoned it. Suspends: yes. Cancel: the task's result.
  */
 ROTA_API int rota_await(rota_task *t) ROTA_MUST;
 
@@ -108,10 +108,10 @@ ROTA_API int rota_call_timeout(rota_fn *fn, void *arg,
                                rota_dur timeout) ROTA_MUST;
 
 /*
- * The full form: my status is returned (0, -ECANCELED, -EDEADLK, -ENOMEM for a
- * NULL), its outcome is in `out` (may be NULL, valid while the handle is). My
- * cancellation does not touch `t`; the handle is kept. Suspends: yes. Cancel:
- * nothing is lost.
+ * The full form: my status is returned (0, -ECANCELED, -EDEADLK, -ESHUTDOWN,
+ * -ENOMEM for a NULL), its outcome is in `out` (may be NULL, valid while the
+ * handle is). My cancellation does not touch `t`; the handle is kept. Suspends:
+ * yes. Cancel: nothing is lost.
  */
 ROTA_API int rota_join(rota_task *t, rota_outcome *out) ROTA_MUST;
 

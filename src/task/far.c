@@ -94,24 +94,43 @@ static void send_home(struct watch *watch)
 static void attach(struct post *p)
 {
     struct far_watch *w = container_of(p, struct far_watch, there);
-    if (w->task->done.state == ROTA_PENDING)
+    w->task->done.refs += w->holds;
+    if (w->task->done.state == ROTA_PENDING && !task_is_abandoned(w->task))
         list_push(&w->task->done.watches, &w->watch.link);
     else
         send_home(&w->watch);
 }
 
-int far_watch_begin(struct far_watch *w, struct rota_task *t,
-                    void (*over)(struct far_watch *w))
+void far_abandon(struct rota_task *t)
+{
+    list_each_safe (it, &t->done.watches) {
+        struct watch *w = container_of(it, struct watch, link);
+        if (w->fire != send_home)
+            continue;
+        list_remove(it);
+        send_home(w);
+    }
+}
+
+static int watch_begin(struct far_watch *w, struct rota_task *t,
+                       void (*over)(struct far_watch *w), bool holds)
 {
     *w = (struct far_watch){
         .task = t,
         .home = loop_current(),
+        .holds = holds,
         .over = over,
         .watch.fire = send_home,
         .there.run = attach,
     };
     list_init(&w->watch.link);
     return loop_try_post(task_loop(t), &w->there, POST_HANDLE);
+}
+
+int far_watch_begin(struct far_watch *w, struct rota_task *t,
+                    void (*over)(struct far_watch *w))
+{
+    return watch_begin(w, t, over, false);
 }
 
 /* At home. */
@@ -176,16 +195,40 @@ static bool withdraw(struct clause *c)
 static const struct wait_holder awaited = { .form = HOLDER_OBJECT };
 static const struct wait_kind far_await = { "await", withdraw, &awaited };
 
+/* Parks for the end of the watched task, which came: 0; or why it did not. */
+static int park(struct far_wait *w, struct rota_task *me, bool shielded)
+{
+    struct rota_task *t = w->watch.task;
+    clause_init(&w->clause, &far_await, t);
+    task_loop(me)->outside++; /* the other loop will post */
+    int rc = shielded ? wait_park_shielded(me, &w->clause, 1)
+                      : wait_park(me, &w->clause, 1);
+    task_loop(me)->outside--;
+    return rc == 0 && !rota_task_done(t) ? -ESHUTDOWN : rc;
+}
+
 int far_park(struct rota_task *t, struct rota_task *me, bool shielded)
 {
     struct far_wait wait = { .over = false };
     int rc = far_watch_begin(&wait.watch, t, wait_over);
     if (rc < 0)
         return rota_task_done(t) ? 0 : rc;
-    clause_init(&wait.clause, &far_await, t);
-    task_loop(me)->outside++; /* the other loop will post */
-    rc = shielded ? wait_park_shielded(me, &wait.clause, 1)
-                  : wait_park(me, &wait.clause, 1);
-    task_loop(me)->outside--;
+    return park(&wait, me, shielded);
+}
+
+int far_join(struct rota_task *t, struct rota_task *me, rota_outcome *out)
+{
+    struct far_wait wait = { .over = false };
+    if (rota_future_outcome(&t->done, out) == 0)
+        return wait_done(me, 0);
+    int rc = watch_begin(&wait.watch, t, wait_over, true);
+    if (rc < 0)
+        return rota_future_outcome(&t->done, out) == 0 ? 0 : rc;
+    me->awaits = t;
+    rc = park(&wait, me, false);
+    me->awaits = NULL;
+    if (rc == 0)
+        rota_future_outcome(&t->done, out);
+    far_unref(t);
     return rc;
 }

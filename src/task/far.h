@@ -42,6 +42,7 @@ int far_cancel(struct rota_task *t, const char *reason);
 struct far_watch {
     struct rota_task *task;
     struct loop *home;
+    bool holds; /* the task, by a reference of its own: far_unref follows */
     void (*over)(struct far_watch *w);     /* at home: the task is over */
     void (*recalled)(struct far_watch *w); /* at home: it is no longer
                                               watched, or was over before */
@@ -60,7 +61,14 @@ int far_watch_begin(struct far_watch *w, struct rota_task *t,
 bool far_watch_recall(struct far_watch *w,
                       void (*recalled)(struct far_watch *w));
 
-/* Parks the running task until `t` is over: as future_park; or -ESHUTDOWN. */
+/* Parks the running task until `t` is over: as future_park; or -ESHUTDOWN: its
+ * loop is closed, or has abandoned it. */
 int far_park(struct rota_task *t, struct rota_task *me, bool shielded);
+
+/* rota_join: another may drop the handle meanwhile. */
+int far_join(struct rota_task *t, struct rota_task *me, rota_outcome *out);
+
+/* `t` is abandoned, which its watches are told as its end. On its loop. */
+void far_abandon(struct rota_task *t);
 
 #endif

@@ -74,6 +74,7 @@ static void abandon(struct runtime *rt)
     while ((link = list_pop(&rt->all)) != NULL) {
         struct rota_task *t = container_of(link, struct rota_task, in_runtime);
         task_abandon(t);
+        far_abandon(t);
         guest_abandon(t);
         list_push(&abandoned, link);
     }

@@ -183,6 +183,7 @@ void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
     t->runtime = rt;
     t->clauses = NULL;
     t->claim = NULL;
+    t->lingering = 0;
     t->gathered = t->blocked = t->named = t->kept = t->guest = t->counted =
         false;
     t->co.coro.name = o->name ? o->name : spec->name;
@@ -349,14 +350,13 @@ int rota_join(rota_task *t, rota_outcome *out)
         return -ENOMEM;
     if (task_waits_for(t, me))
         return -EDEADLK;
-    bool mine = t->runtime == me->runtime;
-    if (mine) /* another may await it, and drop it before we run */
-        t->done.refs++;
+    if (t->runtime != me->runtime)
+        return far_join(t, me, out);
+    t->done.refs++; /* another may await it, and drop it before we run */
     rc = future_is_done(&t->done) ? wait_done(me, 0) : park_on(t, me, false);
     if (rc == 0)
         rota_future_outcome(&t->done, out);
-    if (mine)
-        task_drop(t);
+    task_drop(t);
     return rc;
 }
 
@@ -379,7 +379,7 @@ static inline struct awaited see_through(rota_task *t, struct rota_task *me)
         rota_task_cancel(t, rota_cancel_reason());
         park_on(t, me, true);
     }
-    a.result = future_flat(&t->done);
+    a.result = future_is_done(&t->done) ? future_flat(&t->done) : -ESHUTDOWN;
     if (t->runtime == me->runtime)
         task_drop(t);
     else

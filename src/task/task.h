@@ -8,6 +8,7 @@
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -210,8 +211,16 @@ void task_settle(struct rota_task *t) ROTA_INTERNAL(task_settle);
 void task_interrupt(struct rota_task *t);
 
 /* It will never run again: takes its wait back, so that nothing outside
- * points at its stack. */
+ * points at its stack. Whatever fires late does not wake it: it seems to wait
+ * for more clauses than there ever are. */
 void task_abandon(struct rota_task *t);
+
+enum { TASK_ABANDONED = INT_MAX };
+
+static inline bool task_is_abandoned(const struct rota_task *t)
+{
+    return t->lingering > TASK_ABANDONED / 2;
+}
 
 /* The task ended and nothing refers to it: called by its future. */
 void task_free(struct rota_task *t);

@@ -8,7 +8,6 @@
  * tests/task/claim.pml is a model of it.
  */
 #include <errno.h>
-#include <limits.h>
 
 #include "base/misuse.h"
 #include "rota/log.h"
@@ -251,7 +250,7 @@ void task_abandon(struct rota_task *t)
 {
     if (t->clauses && is_ours(t))
         decide(t, NULL, -ECANCELED);
-    t->lingering += UINT_MAX / 2; /* whatever fires late does not wake it */
+    t->lingering += TASK_ABANDONED;
 }
 
 bool clause_take(struct clause *c)
