@@ -49,7 +49,8 @@ ROTA_API ssize_t rota_writev(int fd, const struct iovec *vectors,
 /*
  * Waits until one of `events` (POLLIN, POLLOUT, ...) holds; returns those that
  * do, with POLLERR and POLLHUP. -EBUSY: another task waits for the same
- * direction; -EBADF. Suspends: yes. Cancel: nothing is lost.
+ * direction; -EBADF; -EINVAL: a file on disk, to which none of them will ever
+ * come. Suspends: yes. Cancel: nothing is lost.
  */
 ROTA_API int rota_wait_fd(int fd, short events) ROTA_MUST;
 

@@ -24,6 +24,7 @@
 #include "loop/fds.h"
 #include "loop/loop.h"
 #include "loop/message.h"
+#include "loop/sock.h"
 
 enum {
     EVENTS_PER_POLL = 256,
@@ -126,27 +127,29 @@ static int try_recv(struct op *op)
 
 static int poll_now(int fd, short events)
 {
-    struct pollfd p = { .fd = fd, .events = events };
-    int rc;
-    do
-        rc = poll(&p, 1, 0);
-    while (rc < 0 && errno == EINTR);
-    if (rc < 0)
-        return -errno;
-    if (p.revents & POLLNVAL)
-        return -EBADF;
-    return rc > 0 ? p.revents : WAIT;
+    int rc = sock_poll(fd, events);
+    return rc ? rc : WAIT;
+}
+
+static bool is_socket(int fd)
+{
+    int type;
+    socklen_t size = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
 }
 
 /*
  * An inherited descriptor may be in blocking mode, which is shared with other
- * processes and thus not ours to change.
+ * processes and thus not ours to change. Sockets can be told with each call not
+ * to wait; the others are asked before.
  */
-static bool would_block(struct fd_slot *slot, struct op *op, short events)
+static bool would_block(struct fd_slot *slot, const struct op *op, short events)
 {
     if (!slot->mode_known) {
         int mode = fcntl(op->fd, F_GETFL);
         bool blocks = mode >= 0 && !(mode & O_NONBLOCK);
+        slot->socket = blocks && is_socket(op->fd);
+        blocks = blocks && !slot->socket;
         /* One that cannot be read is never readable, and says so at once. */
         slot->in_blocks = blocks && (mode & O_ACCMODE) != O_WRONLY;
         slot->out_blocks = blocks && (mode & O_ACCMODE) != O_RDONLY;
@@ -156,14 +159,24 @@ static bool would_block(struct fd_slot *slot, struct op *op, short events)
     return blocks && poll_now(op->fd, events) == WAIT;
 }
 
+static ssize_t read_some(const struct fd_slot *slot, const struct op *op)
+{
+    struct iovec one = { op->data, op->size };
+    bool many = op->kind == OP_READV;
+    struct msghdr m = { .msg_iov = many ? op->data : &one,
+                        .msg_iovlen = many ? op->size : 1 };
+    if (slot->socket)
+        return recvmsg(op->fd, &m, MSG_DONTWAIT);
+    return readv(op->fd, m.msg_iov, (int)m.msg_iovlen);
+}
+
 static int try_read(struct fd_slot *slot, struct op *op)
 {
     if (would_block(slot, op, POLLIN))
         return WAIT;
     ssize_t n;
     do
-        n = op->kind == OP_READV ? readv(op->fd, op->data, (int)op->size)
-                                 : read(op->fd, op->data, op->size);
+        n = read_some(slot, op);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? WAIT : -errno;
@@ -171,9 +184,12 @@ static int try_read(struct fd_slot *slot, struct op *op)
 }
 
 /* The first vector alone where more could block. */
-static ssize_t write_some(struct fd_slot *slot, const struct op *op)
+static ssize_t write_some(const struct fd_slot *slot, const struct op *op)
 {
-    const struct iovec *first = op->data;
+    struct iovec *first = op->data;
+    struct msghdr m = { .msg_iov = first, .msg_iovlen = op->size };
+    if (slot->socket)
+        return sendmsg(op->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (!slot->out_blocks)
         return writev(op->fd, first, (int)op->size);
     return write(op->fd, first->iov_base,
@@ -197,12 +213,12 @@ static ssize_t send_some(struct fd_slot *slot, struct op *op)
 {
     const char *data = (const char *)op->data + op->sent;
     size_t left = op->size - op->sent;
-    if (op->kind == OP_SEND)
-        return send(op->fd, data, left, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (would_block(slot, op, POLLOUT)) {
+    if (op->kind != OP_SEND && would_block(slot, op, POLLOUT)) {
         errno = EAGAIN;
         return -1;
     }
+    if (op->kind == OP_SEND || slot->socket)
+        return send(op->fd, data, left, MSG_NOSIGNAL | MSG_DONTWAIT);
     /* A pipe said to be writable takes so much without blocking. */
     if (slot->out_blocks && left > PIPE_BUF)
         left = PIPE_BUF;
@@ -227,16 +243,9 @@ static int try_connect(struct op *op)
 {
     bool again = op->private;
     op->private = 1;
-    if (again) {
-        int error = 0;
-        socklen_t size = sizeof error;
-        if (getsockopt(op->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-            return -errno;
-        if (error)
-            return -error;
-    }
-    /* A second call asks how the first went; an edge alone does not tell,
-     * it may be older than the attempt. */
+    /* A second call asks how the first went, and when that failed leaves the
+     * socket fit for a third; an edge alone does not tell, it may be older
+     * than the attempt. */
     if (connect(op->fd, op->data, (socklen_t)op->size) == 0)
         return 0;
     switch (errno) {
@@ -424,19 +433,21 @@ static int submit_repeating(struct epoll_backend *e, struct fd_slot *slot,
 static int submit_once(struct epoll_backend *e, struct fd_slot *slot,
                        struct op *op)
 {
-    bool in = slot->in == op;
-    if (op->kind == OP_POLL || !(in ? slot->in_blocked : slot->out_blocked)) {
+    /* That a socket is empty may be known. What else was found before may be
+     * of another kind of call; trying tells what it is with this one. */
+    if (op->kind != OP_RECV || !slot->in_blocked) {
         int rc = try_once(slot, op);
         if (rc != WAIT) {
             op->result = rc;
             return 1;
         }
     }
+    if (op->kind != OP_POLL)
+        return slot->registered ? 0 : enlist(e, slot, op->fd, EPOLL_CTL_ADD);
     /* What is polled may be some library's, which closes and opens files
      * without telling: its registration is renewed each time. */
-    if (op->kind == OP_POLL)
-        return enlist(e, slot, op->fd, EPOLL_CTL_MOD);
-    return slot->registered ? 0 : enlist(e, slot, op->fd, EPOLL_CTL_ADD);
+    int rc = enlist(e, slot, op->fd, EPOLL_CTL_MOD);
+    return slot->always ? -EINVAL : rc; /* a ring says so too */
 }
 
 static int epoll_backend_submit(struct loop *l, void *state, struct op *op)

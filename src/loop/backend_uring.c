@@ -19,11 +19,9 @@
 #include "loop/fds.h"
 #include "loop/loop.h"
 #include "loop/message.h"
+#include "loop/sock.h"
 #include "loop/uring.h"
-
-#ifdef ROTA_VALGRIND
-#include <valgrind/memcheck.h>
-#endif
+#include "loop/uring_wrote.h"
 
 /* In op->private. */
 enum {
@@ -31,6 +29,8 @@ enum {
     CANCEL_DUE = 2, /* ... but the asking is not submitted yet */
     START_DUE = 4,  /* not submitted yet */
     POLLING = 8,    /* what is submitted is a poll; the call comes after */
+    WATCHING = 16,  /* ... a poll that repeats; see poll_fired */
+    FOUND = 32,     /* ... which is being ended: op->result was waited for */
 };
 
 static uint64_t mark_of(const struct op *op)
@@ -59,15 +59,36 @@ struct io_uring_sqe *uring_take_sqe(struct uring *u)
     return sqe;
 }
 
-static void prepare_poll(struct io_uring_sqe *sqe, const struct op *op)
+static bool is_poll(const struct op *op)
 {
-    bool sends = op->kind == OP_SEND || op->kind == OP_WRITE ||
-                 op->kind == OP_WRITEV || op->kind == OP_SENDMSG ||
-                 op->kind == OP_SENDMMSG;
-    io_uring_prep_poll_add(sqe, op->fd,
-                           op->kind == OP_POLL ? (unsigned short)op->events
-                           : sends             ? POLLOUT
-                                               : POLLIN | POLLRDHUP);
+    return op->private & POLLING || op->kind == OP_POLL ||
+           op->kind == OP_RECVMMSG || op->kind == OP_SENDMMSG;
+}
+
+/* What its poll waits for. */
+static short polled_events(const struct op *op)
+{
+    switch (op->kind) {
+    case OP_POLL: return op->events;
+    case OP_SEND:
+    case OP_WRITE:
+    case OP_WRITEV:
+    case OP_SENDMSG:
+    case OP_SENDMMSG: return POLLOUT;
+    default: return POLLIN | POLLRDHUP;
+    }
+}
+
+static void prepare_poll(const struct uring *u, struct io_uring_sqe *sqe,
+                         const struct op *op)
+{
+    unsigned short events = (unsigned short)polled_events(op);
+    if (events & POLLPRI)
+        events |= POLLIN; /* by itself it wakes no poll of a ring's */
+    if (op->private & WATCHING && u->parts & URING_MULTISHOT_POLL)
+        io_uring_prep_poll_multishot(sqe, op->fd, events);
+    else
+        io_uring_prep_poll_add(sqe, op->fd, events);
 }
 
 static void prepare_accept(struct uring *u, struct io_uring_sqe *sqe,
@@ -84,8 +105,8 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
 {
     const char *rest = op->sent ? (char *)op->data + op->sent : op->data;
     unsigned left = (unsigned)(op->size - op->sent);
-    if (op->private & POLLING) {
-        prepare_poll(sqe, op);
+    if (is_poll(op)) {
+        prepare_poll(u, sqe, op);
         return;
     }
     switch (op->kind) {
@@ -123,10 +144,11 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
     case OP_SENDMSG:
         io_uring_prep_sendmsg(sqe, op->fd, op->data, MSG_NOSIGNAL);
         break;
+    /* These are polls; batches have no form of their own, and are tried when
+     * that is over. */
     case OP_POLL:
-    /* Batches have no form of their own: they wait, then are tried. */
     case OP_RECVMMSG:
-    case OP_SENDMMSG: prepare_poll(sqe, op); break;
+    case OP_SENDMMSG: break;
     }
 }
 
@@ -144,12 +166,21 @@ static void start(struct uring *u, struct op *op)
     io_uring_sqe_set_data64(sqe, mark_of(op));
 }
 
+/* Whether what the kernel says has happened has to be looked at: it goes by
+ * the reason for waking up, which with urgent data is any data. */
+static bool is_doubtful(const struct op *op)
+{
+    return op->kind == OP_POLL && op->events & POLLPRI;
+}
+
 /* Streams without a ring of buffers wait for readiness, then receive. */
 static void start_anew(struct uring *u, struct op *op)
 {
-    op->private &= (uint8_t)~POLLING;
+    op->private &= (uint8_t) ~(POLLING | WATCHING | FOUND);
     if (op->kind == OP_STREAM && !u->buffers)
         op->private |= POLLING;
+    if (is_doubtful(op))
+        op->private |= WATCHING;
     start(u, op);
 }
 
@@ -227,41 +258,6 @@ static void tell_part(struct uring *u, struct op *op, int result, bool more)
     tell(u, op, result);
 }
 
-/* Errors that say nothing to the op's owner: it is started again. */
-static bool is_passing(const struct op *op, int error)
-{
-    switch (error) {
-    case EINTR: return true;
-    case EAGAIN: return op->kind != OP_CONNECT;
-    case ENOBUFS: return op->kind == OP_STREAM;
-    /* accept(2): errors of one connection, not of the listener. */
-    case ECONNABORTED:
-    case ENETDOWN:
-    case EPROTO:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return op->kind == OP_ACCEPT;
-    default: return false;
-    }
-}
-
-static void fail(struct uring *u, struct op *op, int rc)
-{
-    bool passing = is_passing(op, -rc);
-    if (!passing) {
-        finish(u, op, rc);
-    } else if (op->private & CANCELLED) {
-        finish(u, op, -ECANCELED);
-    } else {
-        op->private &= (uint8_t)~POLLING;
-        if (rc == -EAGAIN)
-            op->private |= POLLING;
-        start(u, op);
-    }
-}
-
 static void sent(struct uring *u, struct op *op, int n)
 {
     op->sent += (size_t)n;
@@ -307,6 +303,79 @@ static void polled(struct uring *u, struct op *op)
         finish(u, op, -errno);
 }
 
+/* What was waited for has come. */
+static void found(struct uring *u, struct op *op)
+{
+    op->private &= (uint8_t) ~(WATCHING | FOUND | CANCEL_DUE);
+    if (op->kind == OP_POLL)
+        finish(u, op, op->result);
+    else
+        polled(u, op);
+}
+
+/* Those of `events` that were asked for. */
+static short wanted(const struct op *op, int events)
+{
+    if (is_doubtful(op) && (events = sock_poll(op->fd, op->events)) < 0)
+        events = POLLERR;
+    return (short)(events & (polled_events(op) | POLLERR | POLLHUP));
+}
+
+/*
+ * A ring's poll is told of a peer that writes no more, whether or not that was
+ * asked for, and would be, at once, for ever: who waits for room to write to it
+ * would be kept busy. A poll that repeats tells of what is new only, so such a
+ * one goes on until it is what was waited for; and then it has to be ended
+ * before the op is its owner's again.
+ */
+static void poll_fired(struct uring *u, struct op *op, int events, bool more)
+{
+    if (!(op->private & FOUND))
+        op->result = wanted(op, events);
+    if (op->result && more && !(op->private & (FOUND | CANCELLED)))
+        start_cancel(u, op);
+    if (op->result)
+        op->private |= FOUND;
+    if (more)
+        return;
+    if (op->private & FOUND) {
+        found(u, op);
+    } else if (op->private & CANCELLED) {
+        finish(u, op, -ECANCELED);
+    } else {
+        op->private |= WATCHING;
+        start(u, op);
+    }
+}
+
+/* Errors that say nothing to the op's owner: it is started again. */
+static bool is_passing(const struct op *op, int error)
+{
+    switch (error) {
+    case EINTR: return true;
+    case EAGAIN: return op->kind != OP_CONNECT;
+    case ENOBUFS: return op->kind == OP_STREAM;
+    default: return op->kind == OP_ACCEPT && op_is_of_connection(-error);
+    }
+}
+
+static void fail(struct uring *u, struct op *op, int rc)
+{
+    bool passing = is_passing(op, -rc);
+    if (op->private & FOUND) {
+        found(u, op);
+    } else if (!passing) {
+        finish(u, op, rc);
+    } else if (op->private & CANCELLED) {
+        finish(u, op, -ECANCELED);
+    } else {
+        op->private &= (uint8_t)~POLLING;
+        if (rc == -EAGAIN)
+            op->private |= POLLING;
+        start(u, op);
+    }
+}
+
 static void received(struct uring *u, struct op *op, int n, unsigned flags)
 {
     unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
@@ -318,32 +387,6 @@ static void received(struct uring *u, struct op *op, int n, unsigned flags)
     tell_part(u, op, n, flags & IORING_CQE_F_MORE);
 }
 
-/* Valgrind does not see what arrives through a ring. */
-static void kernel_wrote(void *data, int n)
-{
-#ifdef ROTA_VALGRIND
-    VALGRIND_MAKE_MEM_DEFINED(data, (size_t)n);
-#else
-    (void)data, (void)n;
-#endif
-}
-
-static void kernel_wrote_vectors(const struct iovec *v, size_t count, int n)
-{
-    for (size_t i = 0; i < count && n > 0; i++) {
-        int part = (size_t)n < v[i].iov_len ? n : (int)v[i].iov_len;
-        kernel_wrote(v[i].iov_base, part);
-        n -= part;
-    }
-}
-
-static void kernel_wrote_message(const struct msghdr *m, int n)
-{
-    kernel_wrote(m->msg_name, m->msg_name ? (int)m->msg_namelen : 0);
-    kernel_wrote(m->msg_control, (int)m->msg_controllen);
-    kernel_wrote_vectors(m->msg_iov, m->msg_iovlen, n);
-}
-
 static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
 {
     switch (op->kind) {
@@ -351,18 +394,18 @@ static void succeed(struct uring *u, struct op *op, int n, unsigned flags)
     case OP_STREAM: received(u, op, n, flags); break;
     case OP_SEND:
     case OP_WRITE: sent(u, op, n); break;
-    case OP_RECVMMSG:
-    case OP_SENDMMSG: polled(u, op); break;
     case OP_RECVMSG:
-        kernel_wrote_message(op->data, n);
+        uring_wrote_message(op->data, (size_t)n);
         finish(u, op, n);
         break;
     case OP_READV:
-        kernel_wrote_vectors(op->data, op->size, n);
+        uring_wrote_vectors(op->data, op->size, (size_t)n);
         finish(u, op, n);
         break;
     case OP_RECV:
-    case OP_READ: kernel_wrote(op->data, n); __attribute__((fallthrough));
+    case OP_READ:
+        uring_wrote(op->data, (size_t)n);
+        __attribute__((fallthrough));
     default: finish(u, op, n); break;
     }
 }
@@ -390,7 +433,7 @@ static void cancel_missed(struct uring *u, uint64_t mark)
     struct fd_slot *slot = fds_find(&u->fds, fd);
     struct op *ops[] = { slot->in, slot->out };
     for (int i = 0; i < 2; i++)
-        if (ops[i] && ops[i]->private & CANCELLED &&
+        if (ops[i] && ops[i]->private & (CANCELLED | FOUND) &&
             mark_of_cancel(ops[i]) == mark) {
             start_cancel(u, ops[i]);
             return;
@@ -402,8 +445,8 @@ static void complete_op(struct uring *u, struct op *op,
 {
     if (cqe->res < 0)
         fail(u, op, cqe->res);
-    else if (op->private & POLLING)
-        polled(u, op);
+    else if (is_poll(op))
+        poll_fired(u, op, cqe->res, cqe->flags & IORING_CQE_F_MORE);
     else
         succeed(u, op, cqe->res, cqe->flags);
     /* From here the op may be gone. */
@@ -427,9 +470,7 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe)
             cancel_missed(u, mark);
         break;
     case MARK_FILE_CANCEL: break;
-    case MARK_FILE:
-        uring_file_complete(u, file_of(mark), cqe->res);
-        break;
+    case MARK_FILE: uring_file_complete(u, file_of(mark), cqe->res); break;
     default:
         complete_op(u, (struct op *)(uintptr_t)address_of(mark), cqe);
         break;

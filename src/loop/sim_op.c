@@ -170,6 +170,8 @@ static short events_of(const struct sim_socket *k)
                                                : 0;
     if (buf_len(&k->arrived) > 0 || k->ended || k->dead || k->shut)
         events |= POLLIN;
+    if (k->ended || k->dead || k->shut)
+        events |= POLLRDHUP;
     if (k->dead || k->finished || sim_room(k) > 0)
         events |= POLLOUT;
     if (k->dead || (k->ended && k->finished))

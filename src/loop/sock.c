@@ -121,9 +121,8 @@ static int64_t system_confirmed(struct loop *l, int fd)
     return rc < 0 ? -errno : (int64_t)info.tcpi_bytes_acked;
 }
 
-static int system_poll(struct loop *l, int fd, short events)
+int sock_poll(int fd, short events)
 {
-    (void)l;
     struct pollfd p = { .fd = fd, .events = events };
     int rc;
     do
@@ -132,6 +131,12 @@ static int system_poll(struct loop *l, int fd, short events)
     if (rc < 0)
         return -errno;
     return p.revents & POLLNVAL ? -EBADF : p.revents;
+}
+
+static int system_poll(struct loop *l, int fd, short events)
+{
+    (void)l;
+    return sock_poll(fd, events);
 }
 
 static int system_close(struct loop *l, int fd)

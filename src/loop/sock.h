@@ -55,6 +55,9 @@ const struct sock_calls *sock_calls(const struct loop *l)
  * paths of its own. */
 bool sock_simulated(const struct loop *l);
 
+/* Which of `events` hold now of a descriptor of the system's: as `poll`. */
+int sock_poll(int fd, short events);
+
 /* An option whose value is an int. */
 static inline int sock_set_int(struct loop *l, int fd, int level, int option,
                                int value)

@@ -9,10 +9,7 @@
 #include <unistd.h>
 
 #include "loop/uring.h"
-
-#ifdef ROTA_VALGRIND
-#include <valgrind/memcheck.h>
-#endif
+#include "loop/uring_wrote.h"
 
 enum {
     /* Copying more than this takes the loop's time: a kernel's thread's job. */
@@ -139,17 +136,12 @@ void uring_file_cancel(void *state, struct file_op *op)
     io_uring_sqe_set_data64(sqe, MARK_FILE_CANCEL);
 }
 
-/* Valgrind does not see what arrives through a ring. */
-static void kernel_wrote(const struct file_op *op, int n)
+static void tell_valgrind(const struct file_op *op, int n)
 {
-#ifdef ROTA_VALGRIND
     if (op->kind == FILE_READ)
-        VALGRIND_MAKE_MEM_DEFINED(op->data + op->moved, (size_t)n);
+        uring_wrote(op->data + op->moved, (size_t)n);
     if (op->kind == FILE_STAT)
-        VALGRIND_MAKE_MEM_DEFINED(op->stat, sizeof *op->stat);
-#else
-    (void)op, (void)n;
-#endif
+        uring_wrote(op->stat, sizeof *op->stat);
 }
 
 static void finish(struct uring *u, struct file_op *op, int result)
@@ -184,7 +176,7 @@ static void moved(struct uring *u, struct file_op *op, int n)
 void uring_file_complete(struct uring *u, struct file_op *op, int rc)
 {
     if (rc >= 0)
-        kernel_wrote(op, rc);
+        tell_valgrind(op, rc);
     /* Once interrupted, a close has closed all the same: close(2). */
     if (rc == -EINTR && op->kind == FILE_CLOSE)
         finish(u, op, 0);
