@@ -31,6 +31,7 @@ enum {
     POLLING = 8,    /* what is submitted is a poll; the call comes after */
     WATCHING = 16,  /* ... a poll that repeats; see poll_fired */
     FOUND = 32,     /* ... which is being ended: op->result was waited for */
+    FED = 64,       /* this stream has got buffers since it was submitted */
 };
 
 static uint64_t mark_of(const struct op *op)
@@ -152,16 +153,22 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
     }
 }
 
+/* It is started with the next poll, after those that are now. */
+static void start_later(struct uring *u, struct op *op)
+{
+    op->private |= START_DUE;
+    fds_queue(&u->fds, fds_find(&u->fds, op->fd));
+}
+
 /* Submits an op, or its next part; without room it is left due. */
 static void start(struct uring *u, struct op *op)
 {
     struct io_uring_sqe *sqe = uring_take_sqe(u);
     if (!sqe) {
-        op->private |= START_DUE;
-        fds_queue(&u->fds, fds_find(&u->fds, op->fd));
+        start_later(u, op);
         return;
     }
-    op->private &= (uint8_t)~START_DUE;
+    op->private &= (uint8_t) ~(START_DUE | FED);
     prepare(u, sqe, op);
     io_uring_sqe_set_data64(sqe, mark_of(op));
 }
@@ -368,6 +375,10 @@ static void fail(struct uring *u, struct op *op, int rc)
         finish(u, op, rc);
     } else if (op->private & CANCELLED) {
         finish(u, op, -ECANCELED);
+    } else if (rc == -ENOBUFS && op->private & FED) {
+        /* Kernels (6.1) let one stream take all buffers while it has bytes:
+         * those that got none come first. */
+        start_later(u, op);
     } else {
         op->private &= (uint8_t)~POLLING;
         if (rc == -EAGAIN)
@@ -384,6 +395,7 @@ static void received(struct uring *u, struct op *op, int n, unsigned flags)
         return;
     }
     op->data = uring_buffer(u, id);
+    op->private |= FED;
     tell_part(u, op, n, flags & IORING_CQE_F_MORE);
 }
 
