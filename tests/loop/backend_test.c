@@ -354,6 +354,7 @@ TEST("ops for which the ring has no room wait their turn, also to be cancelled")
     static struct job jobs[MANY];
     static int ends[MANY][2];
     static char data[MANY];
+    raise_files();
     begin_with_less(0);
     forbid_early_submits();
     for (int i = 0; i < MANY; i++) {
