@@ -41,7 +41,8 @@ typedef struct rota_app {
     int (*start)(void *state);
     void (*stop)(void *state);
 
-    double timeout;       /* of a handler, seconds; 0: 60 */
+    double timeout;       /* of a handler, seconds; 0: 60. What it waits for its
+                           * client does not count */
     uint64_t body_limit;  /* bytes; 0: 1 MiB */
     double drain_timeout; /* seconds; 0: 30 */
     unsigned threads;     /* most for blocking handlers; 0: 256 */
@@ -51,7 +52,8 @@ typedef struct rota_app {
  * Reads the command line (--host, --port, --help, the app's own flags),
  * checks the routes, listens, calls start, serves until SIGTERM or SIGINT,
  * answers what has been asked. A second signal ends it at once, with exit
- * status 1 and without `stop` if handlers block their threads. Returns the
+ * status 1 and without `stop` if handlers block their threads: they may be
+ * using what it takes down. Returns the
  * program's exit status: 0, or 1 after one line on stderr that says what to do.
  */
 #define rota_app_main(argc, argv, ...)                                         \

@@ -42,8 +42,10 @@ ROTA_API void *rota_http_error(rota_request *r, int status,
 /* Replaces the status of a good answer (the route's, else 200). */
 ROTA_API void rota_set_status(rota_request *r, int status);
 
-/* Adds a header line to the answer. A line that cannot be sent (line breaks,
- * or one of those that frame the message) makes the answer a 500. */
+/* Adds a header line to the answer, which must not have begun; Content-Type,
+ * which stands once, replaces the one it would have, but not that of an error.
+ * A line that cannot be sent (line breaks, or one of those that frame the
+ * message) makes the answer a 500. */
 ROTA_API void rota_set_header(rota_request *r, const char *name,
                               const char *value);
 

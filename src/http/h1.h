@@ -84,8 +84,8 @@ struct h1_head {
  * (0 at first), so that a head that comes byte by byte costs linear time.
  * Returns the head's length in bytes, leading CRLF (two at most) and the blank
  * line included; 0: not all there yet; or a negative HTTP status that refuses
- * the request: -400, -405 (CONNECT, TRACE), -414, -417, -431, -501 (method,
- * transfer coding), -505. After a refusal the connection must be closed.
+ * the request: -400, -414, -417, -431, -501 (a method or transfer coding that
+ * is not known; CONNECT, TRACE), -505. After a refusal the connection must be closed.
  * `head` holds when the result is > 0, `count` of its header lines.
  *
  * The verdict depends on the bytes only, not on the pieces they came in. But

@@ -277,11 +277,11 @@ static const char *parse_request_line(struct parse *s, const char *p)
         p = parse_version(s, p);
     if (!p)
         return NULL;
-    /* Only now, so that a line which is no request line at all is a 400. */
-    if (s->method_unknown)
+    /* Only now, so that a line which is no request line at all is a 400. TRACE
+     * would echo credentials, and CONNECT is for proxies. */
+    if (s->method_unknown || s->head->method == H1_CONNECT ||
+        s->head->method == H1_TRACE)
         return stop(s, -501);
-    if (s->head->method == H1_CONNECT || s->head->method == H1_TRACE)
-        return stop(s, -405);
     return p;
 }
 

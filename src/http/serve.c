@@ -89,7 +89,7 @@ static bool serve_next(struct http_conn *c)
         h1_parse_head(in.ptr, in.len, &c->scanned, &s->options.head, &s->head);
     if (len <= 0) {
         if (len < 0)
-            refuse(c, len == -405 ? 501 : -len, s->head.method == H1_HEAD);
+            refuse(c, -len, s->head.method == H1_HEAD);
         return false;
     }
     char first[CONN_ARENA];
