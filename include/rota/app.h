@@ -37,7 +37,8 @@ typedef struct rota_app {
     void *state; /* rota_request_state */
     /* Called in a task of the loop before anything is served, and after the
      * last answer. A negative errno from start ends the program: say why with
-     * rota_fail. */
+     * rota_fail. A signal meanwhile cancels what start waits for. Threads that
+     * start makes have SIGTERM and SIGINT blocked, as they should. */
     int (*start)(void *state);
     void (*stop)(void *state);
 
@@ -53,8 +54,8 @@ typedef struct rota_app {
  * checks the routes, listens, calls start, serves until SIGTERM or SIGINT,
  * answers what has been asked. A second signal ends it at once, with exit
  * status 1 and without `stop` if handlers block their threads: they may be
- * using what it takes down. Returns the
- * program's exit status: 0, or 1 after one line on stderr that says what to do.
+ * using what it takes down. Returns the program's exit status: 0, or 1 after
+ * one line on stderr that says what to do.
  */
 #define rota_app_main(argc, argv, ...)                                         \
     rota_app_run(argc, argv, &(const rota_app){ __VA_ARGS__ })

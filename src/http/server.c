@@ -85,6 +85,8 @@ static size_t connections_possible(void)
 static void drain_over(struct timer *timer)
 {
     struct http_server *s = container_of(timer, struct http_server, end);
+    if (s->count == 0)
+        return;
     rota_log(ROTA_LOG_WARNING, "%zu connections did not end in time", s->count);
     list_each_safe (it, &s->connections)
         conn_abort(container_of(it, struct http_conn, link));

@@ -125,9 +125,11 @@ static int read_options(struct program *p, int argc, char **argv)
 
 /* ------------------------------------------------------------------ serving */
 
+/* What a signal ends: the application's start, then the server. */
 struct watcher {
-    struct http_server *server;
     rota_signals *signals;
+    struct http_server *server;
+    rota_scope *starting; /* NULL: it has started */
 };
 
 /* A server that could not be ended any more would be worse than one that
@@ -141,21 +143,31 @@ static int next_signal(const struct watcher *w)
     return sig;
 }
 
-/* The first signal begins the drain. The second ends it; only handlers that
- * block a thread cannot be ended, and then the process goes without them. */
+static void end(const struct watcher *w)
+{
+    if (w->starting)
+        rota_scope_cancel(w->starting, "a signal");
+    else
+        http_server_drain(w->server);
+}
+
+/* The first signal begins the drain. The second ends it; only what blocks a
+ * thread cannot be ended, and then the process goes without it. It also goes
+ * without `stop`, which would take away what is still in use there. */
 static ROTA_ASYNC(watch_signals, (struct watcher *, w))
 {
     int sig = next_signal(w);
     if (sig < 0)
         return sig;
-    rota_log(ROTA_LOG_INFO,
-             "%s: answering what has been asked, then ending (again: at once)",
-             strsignal(sig));
-    http_server_drain(w->server);
+    rota_log(ROTA_LOG_INFO, "%s: %s, then ending (again: at once)",
+             strsignal(sig),
+             w->starting ? "breaking off the start"
+                         : "answering what has been asked");
+    end(w);
     sig = next_signal(w);
     if (sig < 0)
         return sig;
-    http_server_drain(w->server);
+    end(w);
     int rc = rota_sleep(threads_grace);
     if (rc < 0)
         return rc;
@@ -170,20 +182,6 @@ static int open_signals(rota_signals **out)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     return rota_signals_open(&set, out);
-}
-
-static int serve_until_signal(struct app *app, rota_signals *signals)
-{
-    struct watcher w = { &app->server, signals };
-    rota_task *watching = rota_create_task(watch_signals, &w);
-    if (!watching) {
-        op_close(app->server.loop, app->server.accept.fd);
-        return -ENOMEM;
-    }
-    int rc = http_server_run(&app->server);
-    rota_task_cancel(watching, "the server has ended");
-    rota_ignore(rota_await(watching));
-    return rc;
 }
 
 static void say_listening(const struct program *p, int fd)
@@ -205,33 +203,61 @@ static int listen_at(struct program *p)
     return fd;
 }
 
-/* Serves on the listening socket `fd`, which it closes. */
-static int serve_app(struct program *p, struct app *app, int fd)
-{
-    struct http_options options = HTTP_OPTIONS_DEFAULT;
-    if (p->config->drain_timeout > 0)
-        options.drain_timeout = rota_seconds(p->config->drain_timeout);
-    rota_signals *signals;
-    int rc = open_signals(&signals);
-    if (rc < 0) {
-        close(fd);
-        return rc;
-    }
-    http_server_init(&app->server, fd, &options, app_answer, app);
-    say_listening(p, fd);
-    rc = serve_until_signal(app, signals);
-    rota_signals_close(signals);
-    return rc;
-}
-
-static int start_app(struct program *p)
+/* What the application's start returns; *ended: a signal has cut it short. */
+static int start_app(struct program *p, struct watcher *w, bool *ended)
 {
     const rota_app *config = p->config;
-    int rc = config->start ? config->start(config->state) : 0;
-    if (rc < 0) {
+    rota_scope scope;
+    *ended = false;
+    if (!config->start)
+        return 0;
+    rota_ignore(rota_scope_begin(&scope, 0));
+    w->starting = &scope;
+    int rc = config->start(config->state);
+    w->starting = NULL;
+    rota_ignore(rota_scope_end(&scope, 0));
+    *ended = rota_scope_cancelled(&scope);
+    if (rc < 0 && !*ended) {
         const char *text = task_failure_text(rota_current_task());
         complain(p, text ? text : rota_strerror(rc));
     }
+    return rc;
+}
+
+/* From the application's start to its stop; `fd` is closed. */
+static int serve_app(struct program *p, struct watcher *w, int fd)
+{
+    bool ended;
+    int rc = start_app(p, w, &ended);
+    if (rc < 0 || ended)
+        op_close(w->server->loop, fd);
+    if (rc < 0)
+        return ended ? 0 : rc;
+    if (!ended) {
+        say_listening(p, fd);
+        rc = http_server_run(w->server);
+    }
+    if (p->config->stop)
+        p->config->stop(p->config->state);
+    return rc;
+}
+
+/* Has signals watched meanwhile. They are blocked before the application
+ * starts: a thread of its own would else take one, and end the process. */
+static int serve_until_signal(struct program *p, struct app *app, int fd)
+{
+    struct watcher w = { .server = &app->server };
+    int rc = open_signals(&w.signals);
+    rota_task *watching = rc < 0 ? NULL : rota_create_task(watch_signals, &w);
+    if (watching) {
+        rc = serve_app(p, &w, fd);
+        rota_task_cancel(watching, "the server has ended");
+        rota_ignore(rota_await(watching));
+    } else {
+        op_close(app->server.loop, fd);
+        rc = rc < 0 ? rc : -ENOMEM;
+    }
+    rota_signals_close(w.signals);
     return rc;
 }
 
@@ -239,18 +265,14 @@ static int start_app(struct program *p)
  * else has happened yet. Who connects meanwhile is kept waiting. */
 static int listen_and_serve(struct program *p, struct app *app)
 {
+    struct http_options options = HTTP_OPTIONS_DEFAULT;
     int fd = listen_at(p);
     if (fd < 0)
         return fd;
-    int rc = start_app(p);
-    if (rc < 0) {
-        close(fd);
-        return rc;
-    }
-    rc = serve_app(p, app, fd);
-    if (p->config->stop)
-        p->config->stop(p->config->state);
-    return rc;
+    if (p->config->drain_timeout > 0)
+        options.drain_timeout = rota_seconds(p->config->drain_timeout);
+    http_server_init(&app->server, fd, &options, app_answer, app);
+    return serve_until_signal(p, app, fd);
 }
 
 static int run_program(void *arg)

@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -151,6 +153,65 @@ TEST("why the application's start failed is said")
     static const rota_app app = { .routers = { &good },
                                   .start = fail_to_start };
     want_complaint(&app, "--port", "0", "the shop has no door", "build one");
+}
+
+static void *idle_thread(void *arg)
+{
+    (void)arg;
+    pause();
+    return NULL;
+}
+
+/* As a library does that knows nothing of the application's signals. */
+static int start_thread(void *state)
+{
+    static pthread_t thread;
+    (void)state;
+    return -pthread_create(&thread, NULL, idle_thread, NULL);
+}
+
+static int start_never(void *state)
+{
+    (void)state;
+    rota_log(ROTA_LOG_WARNING, "starting");
+    return rota_sleep(ROTA_FOREVER);
+}
+
+static void stop(void *state)
+{
+    (void)state;
+    rota_log(ROTA_LOG_WARNING, "stopped");
+}
+
+static void want_good_end(struct process *p)
+{
+    int status = process_end(p, SIGTERM);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
+}
+
+TEST("a signal reaches the application, not a thread that its start has made")
+{
+    static const rota_app app = { .routers = { &good },
+                                  .start = start_thread,
+                                  .stop = stop };
+    struct process p;
+    start(&p, &app, "--port", "0");
+    process_want_port(&p);
+    want_good_end(&p);
+    CHECK_HAS(process_log(&p), "stopped");
+}
+
+TEST("a signal breaks off the start, and nothing is stopped then")
+{
+    static const rota_app app = { .routers = { &good },
+                                  .start = start_never,
+                                  .stop = stop };
+    struct process p;
+    start(&p, &app, "--port", "0");
+    process_want_log(&p, "starting");
+    want_good_end(&p);
+    CHECK(!strstr(process_log(&p), "stopped"));
 }
 
 TEST("a bad option is one line that names it and what helps")
