@@ -28,7 +28,7 @@ struct params_source {
     int (*header)(void *request, rota_str name, rota_str *value);
     void *request;
     bool has_body;     /* there is one, maybe of no bytes */
-    bool body_is_json; /* by its Content-Type, or for lack of one */
+    bool body_is_json; /* by its Content-Type */
     rota_str body;
 };
 

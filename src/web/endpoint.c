@@ -61,7 +61,9 @@ static int find_header(void *request, rota_str name, rota_str *value)
     return value->ptr != NULL;
 }
 
-/* application/json, or application/anything+json; or nothing said. */
+/* application/json, or application/anything+json. Not where nothing is said: a
+ * browser sends such a body for any site, without asking (Fetch, "no-cors"),
+ * and with the cookies of ours. */
 static bool says_json(const struct http_request *r)
 {
     rota_str type = http_header(r, ROTA_STR("content-type"));
@@ -69,8 +71,6 @@ static bool says_json(const struct http_request *r)
     size_t len = end ? (size_t)(end - type.ptr) : type.len;
     while (len > 0 && (type.ptr[len - 1] == ' ' || type.ptr[len - 1] == '\t'))
         len--;
-    if (!type.ptr)
-        return true;
     if (len == 16)
         return strncasecmp(type.ptr, "application/json", 16) == 0;
     return len > 17 && strncasecmp(type.ptr, "application/", 12) == 0 &&
