@@ -180,11 +180,12 @@ static bool is_doubtful(const struct op *op)
     return op->kind == OP_POLL && op->events & POLLPRI;
 }
 
-/* Streams without a ring of buffers wait for readiness, then receive. */
+/* Streams wait for readiness, then receive, where there is no ring of buffers
+ * or these would be filled ahead. */
 static void start_anew(struct uring *u, struct op *op)
 {
     op->private &= (uint8_t) ~(POLLING | WATCHING | FOUND);
-    if (op->kind == OP_STREAM && !u->buffers)
+    if (op->kind == OP_STREAM && (op->in_step || !u->buffers))
         op->private |= POLLING;
     if (is_doubtful(op))
         op->private |= WATCHING;
@@ -294,12 +295,12 @@ static void polled(struct uring *u, struct op *op)
             finish(u, op, rc);
         return;
     }
-    if (op->kind != OP_STREAM || u->buffers) {
+    if (op->kind != OP_STREAM || (u->buffers && !op->in_step)) {
         start(u, op);
         return;
     }
-    ssize_t n = recv(op->fd, u->memory, URING_SCRATCH_SIZE, MSG_DONTWAIT);
-    op->data = u->memory;
+    ssize_t n = recv(op->fd, u->scratch, URING_SCRATCH_SIZE, MSG_DONTWAIT);
+    op->data = u->scratch;
     if (n > 0)
         tell_part(u, op, (int)n, false);
     else if (n == 0)

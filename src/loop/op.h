@@ -59,6 +59,8 @@ struct op {
     uint8_t private; /* the backend's */
     uint16_t generation;
     short events; /* of OP_POLL */
+    bool in_step; /* of OP_STREAM: nothing is received ahead, before done()
+                     has returned and while a cancel is under way */
     void *data;
     size_t size;
     size_t sent; /* of OP_SEND, OP_WRITE and OP_SENDMMSG */

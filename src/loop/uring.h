@@ -16,7 +16,7 @@ enum {
     URING_ENTRIES = 256,       /* a fuller queue is submitted early */
     URING_BUFFERS = 256,       /* a power of two */
     URING_BUFFER_SIZE = 4096,  /* received at once by OP_STREAM */
-    URING_SCRATCH_SIZE = 65536 /* the same, without a ring of buffers */
+    URING_SCRATCH_SIZE = 65536 /* the same, without these buffers */
 };
 
 /* The lowest bits of user data, zero in an op's address: what completes. */
@@ -57,8 +57,9 @@ struct uring {
     unsigned file_kinds;      /* bits by enum file_kind: what it can do */
     uint16_t file_generation; /* of the last one */
 
-    struct io_uring_buf_ring *buffers; /* NULL: `memory` is one scratch */
-    char *memory;
+    struct io_uring_buf_ring *buffers; /* NULL: it has none */
+    char *memory;  /* of the buffers */
+    char *scratch; /* of an OP_STREAM that receives nothing ahead */
 };
 
 /* Makes the ring and its buffers: 0, or a negative errno with nothing kept:

@@ -98,11 +98,11 @@ static void *map_private(size_t size)
     return p;
 }
 
+/* The buffers', and then the scratch's. */
 static size_t memory_size(const struct uring *u)
 {
-    if (u->buffers)
-        return (size_t)URING_BUFFERS * URING_BUFFER_SIZE;
-    return URING_SCRATCH_SIZE;
+    size_t buffers = (size_t)URING_BUFFERS * URING_BUFFER_SIZE;
+    return (u->buffers ? buffers : 0) + URING_SCRATCH_SIZE;
 }
 
 static int register_buffers(struct uring *u)
@@ -130,6 +130,7 @@ static int make_buffers(struct uring *u)
     u->memory = map_private(memory_size(u));
     if (!u->memory)
         return -ENOMEM;
+    u->scratch = u->memory + memory_size(u) - URING_SCRATCH_SIZE;
     for (unsigned i = 0; u->buffers && i < URING_BUFFERS; i++)
         uring_buffer_return(u, i);
     return 0;
