@@ -124,6 +124,20 @@ ROTA_API int rota_stream_sendfile(rota_stream *s, int fd, off_t offset,
                                   size_t count, size_t *done) ROTA_MUST;
 
 /*
+ * Writes to `to` what can be read from `from`, until that ends: 0. It never
+ * receives more than `to` takes: a peer that does not read makes the other
+ * one's writer wait. While it waits it holds no memory. `to` may be `from`.
+ * `done` (may be NULL) is set to how many bytes went out. On an error what was
+ * received and not sent is there for the next read of `from`. The errors of
+ * rota_stream_read and _write; which one it was the streams know: if it was
+ * writing, rota_stream_write of 0 bytes returns it too. -ENOMEM may mean that
+ * bytes are lost: then reading `from` returns it from now on. Suspends: yes.
+ * Cancel: nothing is lost.
+ */
+ROTA_API int rota_stream_copy(rota_stream *to, rota_stream *from,
+                              size_t *done) ROTA_MUST;
+
+/*
  * Tells the peer that nothing more will be written; reading goes on. For a
  * pipe that is to close it. 0; -EBUSY: a task is writing; -EOPNOTSUPP: a
  * terminal; the connection's error. Suspends: no (a TLS stream: as writing

@@ -23,14 +23,22 @@ enum {
 static int socket_receive(struct rota_stream *s, struct io_call *c, void *data,
                           size_t size)
 {
+    (void)s;
     c->op.kind = OP_RECV;
     c->op.data = data;
     c->op.size = size;
-    int rc = io_await(c);
-    /* A send that met the failure first took the error from the socket. */
-    bool over = rc <= 0 && !stream_is_of_call(rc);
-    return over && s->write_error && s->write_error != -EPIPE ? s->write_error
-                                                              : rc;
+    return io_await(c);
+}
+
+static int socket_send_now(struct rota_stream *s, const char *data, size_t size,
+                           size_t *done)
+{
+    struct loop *l = loop_current();
+    int n = sock_calls(l)->send(l, s->fd, data, size);
+    if (n < 0)
+        return n;
+    *done = (size_t)n;
+    return *done < size ? -EAGAIN : 0;
 }
 
 static int socket_send(struct rota_stream *s, struct io_call *c,
@@ -71,11 +79,13 @@ static void socket_close(struct rota_stream *s, struct rota_task *t)
 
 static const struct stream_kind socket_kind = {
     .receive = socket_receive,
+    .send_now = socket_send_now,
     .send = socket_send,
     .send_vectors = socket_send_vectors,
     .send_file = socket_send_file,
     .shutdown = socket_shutdown,
     .close = socket_close,
+    .is_socket = true,
 };
 
 int rota_stream_new(int fd, rota_stream **stream)
@@ -107,7 +117,7 @@ void rota_stream_set_limit(rota_stream *s, size_t limit)
     s->limit = limit < INT_MAX ? limit : INT_MAX;
 }
 
-static int begin_reading(struct rota_stream *s, struct io_call *c)
+int stream_begin_reading(struct rota_stream *s, struct io_call *c)
 {
     int rc = io_begin(c, s->fd);
     if (rc < 0)
@@ -118,17 +128,19 @@ static int begin_reading(struct rota_stream *s, struct io_call *c)
     return 0;
 }
 
-/* Ends the call. Nothing of the stream may be touched after it. */
-static int end_reading(struct rota_stream *s, struct io_call *c, int rc)
+int stream_end_reading(struct rota_stream *s, struct io_call *c, int rc)
 {
     s->reading = false;
     return io_end(c, rc);
 }
 
-/* Notes what a receive told: its result, which is an error, the end, or
- * bytes; once the connection has failed, always that error. */
-static int note_received(struct rota_stream *s, int rc)
+int stream_note_received(struct rota_stream *s, int rc)
 {
+    /* A send that met the failure first took the error from the socket. */
+    bool over = rc <= 0 && !stream_is_of_call(rc);
+    if (over && s->kind->is_socket && s->write_error &&
+        s->write_error != -EPIPE)
+        rc = s->write_error;
     if (rc == 0) {
         s->ended = true;
     } else if (rc < 0 && !stream_is_of_call(rc)) {
@@ -145,11 +157,10 @@ static int receive(struct rota_stream *s, struct io_call *c, void *data,
 {
     if (s->read_error || s->ended)
         return s->read_error;
-    return note_received(s, s->kind->receive(s, c, data, size));
+    return stream_note_received(s, s->kind->receive(s, c, data, size));
 }
 
-/* Receives into the buffer, at its back. */
-static int fill(struct rota_stream *s, struct io_call *c)
+int stream_fill(struct rota_stream *s, struct io_call *c)
 {
     char *room = buf_reserve(&s->in, CHUNK);
     if (!room)
@@ -173,19 +184,19 @@ static size_t take(struct rota_stream *s, void *data, size_t size)
 ssize_t rota_stream_read(rota_stream *s, void *data, size_t size)
 {
     struct io_call c;
-    int rc = begin_reading(s, &c);
+    int rc = stream_begin_reading(s, &c);
     if (rc < 0)
         return rc;
     if (size > INT_MAX)
         size = INT_MAX; /* "at most" holds still */
     if (size > 0 && buf_len(&s->in) == 0) {
         if (size >= DIRECT_FROM)
-            return end_reading(s, &c, receive(s, &c, data, size));
-        rc = fill(s, &c);
+            return stream_end_reading(s, &c, receive(s, &c, data, size));
+        rc = stream_fill(s, &c);
     }
     if (rc >= 0)
         rc = (int)take(s, data, size);
-    return end_reading(s, &c, rc);
+    return stream_end_reading(s, &c, rc);
 }
 
 /* How many of `size` bytes are there. */
@@ -199,13 +210,13 @@ int rota_stream_readexactly(rota_stream *s, void *data, size_t size,
                             size_t *done)
 {
     struct io_call c;
-    int rc = begin_reading(s, &c);
+    int rc = stream_begin_reading(s, &c);
     if (rc < 0) {
         tell_arrived(s, size, done);
         return rc;
     }
     while (rc >= 0 && buf_len(&s->in) < size) {
-        rc = fill(s, &c);
+        rc = stream_fill(s, &c);
         if (rc == 0)
             rc = -ENODATA;
     }
@@ -214,7 +225,7 @@ int rota_stream_readexactly(rota_stream *s, void *data, size_t size,
         take(s, data, size);
         rc = 0;
     }
-    return end_reading(s, &c, rc);
+    return stream_end_reading(s, &c, rc);
 }
 
 /* Where `what` ends in the buffer, looking from the offset `from`; 0: it is
@@ -244,7 +255,7 @@ static ssize_t seek(struct rota_stream *s, struct io_call *c,
             return (ssize_t)end;
         /* It may have begun in what was seen. */
         seen = len >= separator.len ? len - separator.len + 1 : 0;
-        int rc = fill(s, c);
+        int rc = stream_fill(s, c);
         if (rc <= 0)
             return rc;
     }
@@ -262,7 +273,7 @@ ssize_t rota_stream_readuntil(rota_stream *s, rota_str separator, rota_str *out)
     if (separator.len == 0)
         return -EINVAL;
     struct io_call c;
-    int rc = begin_reading(s, &c);
+    int rc = stream_begin_reading(s, &c);
     if (rc < 0)
         return rc;
     ssize_t len = seek(s, &c, separator);
@@ -270,13 +281,13 @@ ssize_t rota_stream_readuntil(rota_stream *s, rota_str separator, rota_str *out)
         len = -ENODATA;
     if (len > 0)
         hand_out(s, (size_t)len, out);
-    return end_reading(s, &c, (int)len);
+    return stream_end_reading(s, &c, (int)len);
 }
 
 ssize_t rota_stream_readline(rota_stream *s, rota_str *line)
 {
     struct io_call c;
-    int rc = begin_reading(s, &c);
+    int rc = stream_begin_reading(s, &c);
     if (rc < 0)
         return rc;
     ssize_t len = seek(s, &c, ROTA_STR("\n"));
@@ -284,7 +295,7 @@ ssize_t rota_stream_readline(rota_stream *s, rota_str *line)
         len = (ssize_t)buf_len(&s->in); /* the last one */
     if (len >= 0)
         hand_out(s, (size_t)len, line);
-    return end_reading(s, &c, (int)len);
+    return stream_end_reading(s, &c, (int)len);
 }
 
 void rota_stream_close(rota_stream *s)

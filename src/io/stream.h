@@ -20,6 +20,14 @@ struct stream_kind {
      * end; or an error. */
     int (*receive)(struct rota_stream *s, struct io_call *c, void *data,
                    size_t size);
+    /* Waits in the call `c` until receiving would find something; NULL: that
+     * is when the descriptor can be read. */
+    int (*await)(struct rota_stream *s, struct io_call *c);
+    /* Sends what goes without waiting, also outside of tasks: 0: all of it is
+     * out; -EAGAIN: `send` has to go on, with what is left even if that is
+     * nothing; or an error; *done as there. NULL: that is never known. */
+    int (*send_now)(struct rota_stream *s, const char *data, size_t size,
+                    size_t *done);
     /* Sends all of it in the call `c`: 0 or an error; either way *done, which
      * is 0, has become how many bytes are out and not to be sent again. */
     int (*send)(struct rota_stream *s, struct io_call *c, const char *data,
@@ -35,6 +43,7 @@ struct stream_kind {
     int (*shutdown)(struct rota_stream *s);
     /* Closes the descriptor, which ends all calls on it, and frees `state`. */
     void (*close)(struct rota_stream *s, struct rota_task *t);
+    bool is_socket; /* what its descriptor receives is what is read */
 };
 
 struct rota_stream {
@@ -58,6 +67,20 @@ static inline bool stream_is_of_call(int rc)
 {
     return rc == -ECANCELED || rc == -EBADF || rc == -ENOMEM || rc == -EBUSY;
 }
+
+/* Begin and end a call that reads, and one that writes: 0; -EBUSY or what
+ * io_begin says. Nothing of the stream may be touched after the end. */
+int stream_begin_reading(struct rota_stream *s, struct io_call *c);
+int stream_end_reading(struct rota_stream *s, struct io_call *c, int rc);
+int stream_begin_writing(struct rota_stream *s, struct io_call *c);
+int stream_end_writing(struct rota_stream *s, struct io_call *c, int rc);
+
+/* Notes what a receive told: its result, which is an error, the end, or
+ * bytes; returns the one that stays from now on. */
+int stream_note_received(struct rota_stream *s, int rc);
+
+/* Receives into the buffer, at its back: bytes, 0 at the end, or an error. */
+int stream_fill(struct rota_stream *s, struct io_call *c);
 
 /* Pipes, terminals and whatever else read(2) and write(2) serve. */
 extern const struct stream_kind stream_plain_kind;

@@ -12,7 +12,7 @@
  * it stands on the stack. */
 enum { GATHERED = 4096 };
 
-static int begin_writing(struct rota_stream *s, struct io_call *c)
+int stream_begin_writing(struct rota_stream *s, struct io_call *c)
 {
     int rc = io_begin(c, s->fd);
     if (rc == -EBADF && s->fd < 0)
@@ -32,8 +32,7 @@ static int end_call(struct rota_stream *s, struct io_call *c, int rc)
     return io_end(c, rc);
 }
 
-/* The same; an error of the connection stays. */
-static int end_writing(struct rota_stream *s, struct io_call *c, int rc)
+int stream_end_writing(struct rota_stream *s, struct io_call *c, int rc)
 {
     if (rc < 0 && !stream_is_of_call(rc))
         s->write_error = rc;
@@ -45,12 +44,12 @@ int rota_stream_write(rota_stream *s, const void *data, size_t size,
 {
     struct io_call c;
     size_t sent = 0;
-    int rc = begin_writing(s, &c);
+    int rc = stream_begin_writing(s, &c);
     if (rc == 0) {
         rc = s->write_error;
         if (rc == 0 && size > 0)
             rc = s->kind->send(s, &c, data, size, &sent);
-        rc = end_writing(s, &c, rc);
+        rc = stream_end_writing(s, &c, rc);
     }
     if (done)
         *done = sent;
@@ -100,14 +99,14 @@ int rota_stream_writev(rota_stream *s, const struct iovec *vectors, int count,
     struct io_vectors v = { .next = vectors, .count = count };
     size_t sent = 0;
     ssize_t size = io_vectors_size(vectors, count);
-    int rc = size < 0 ? (int)size : begin_writing(s, &c);
+    int rc = size < 0 ? (int)size : stream_begin_writing(s, &c);
     if (rc == 0) {
         rc = s->write_error;
         if (rc == 0 && s->kind->send_vectors)
             rc = s->kind->send_vectors(s, &c, &v, (size_t)size, &sent);
         else if (rc == 0)
             rc = send_gathered(s, &c, &v, (size_t)size, &sent);
-        rc = end_writing(s, &c, rc);
+        rc = stream_end_writing(s, &c, rc);
     }
     if (done)
         *done = sent;
@@ -148,7 +147,7 @@ int rota_stream_sendfile(rota_stream *s, int fd, off_t offset, size_t count,
 {
     struct io_call c;
     size_t sent = 0;
-    int rc = begin_writing(s, &c);
+    int rc = stream_begin_writing(s, &c);
     if (rc == 0) {
         struct piece p = { s, &c };
         bool broken = s->write_error < 0;
@@ -160,7 +159,7 @@ int rota_stream_sendfile(rota_stream *s, int fd, off_t offset, size_t count,
         if (!broken && is_of_file(rc))
             rc = end_call(s, &c, rc);
         else
-            rc = end_writing(s, &c, rc);
+            rc = stream_end_writing(s, &c, rc);
     }
     if (done)
         *done = sent;

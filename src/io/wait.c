@@ -143,7 +143,8 @@ int io_await(struct io_call *c)
         return rc;
     if (c->use.closing)
         return -EBADF;
-    c->op.done = completed;
+    if (!c->op.done)
+        c->op.done = completed;
     rc = op_submit(task_loop(c->task), &c->op);
     if (rc < 0)
         return rc;

@@ -19,11 +19,11 @@ static int clamp(size_t size)
     return size < INT_MAX ? (int)size : INT_MAX;
 }
 
-/* What reading has made OpenSSL say goes out when the writer's does, or now;
+/* What reading has made OpenSSL say goes out now, or when a writer's does;
  * what is held, before the reader `waits`. */
-static void answer(const struct rota_stream *s, struct tls *t, bool waits)
+static void answer(struct tls *t, bool waits)
 {
-    if (buf_len(&t->out) > 0 && !s->writing && (waits || !t->held))
+    if (buf_len(&t->out) > 0 && (waits || !t->held))
         rota_ignore(tls_send_some(t));
 }
 
@@ -35,9 +35,27 @@ static int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
     while (rc == 0) {
         ERR_clear_error();
         int n = SSL_read(t->ssl, data, clamp(size));
-        answer(s, t, n <= 0);
+        answer(t, n <= 0);
         if (n > 0)
             return n;
+        rc = tls_await(t, c, n);
+    }
+    return rc == -ENODATA ? 0 : rc;
+}
+
+/* Looking takes nothing, and makes sure that there is something to be read and
+ * not just a record begun. */
+static int tls_wait(struct rota_stream *s, struct io_call *c)
+{
+    struct tls *t = s->state;
+    char byte;
+    int rc = t->failed;
+    while (rc == 0) {
+        ERR_clear_error();
+        int n = SSL_peek(t->ssl, &byte, sizeof byte);
+        answer(t, n <= 0);
+        if (n > 0)
+            return 0;
         rc = tls_await(t, c, n);
     }
     return rc == -ENODATA ? 0 : rc;
@@ -115,6 +133,30 @@ static int tls_send(struct rota_stream *s, struct io_call *c, const char *data,
     return rc;
 }
 
+/* What fails here is left for tls_send to tell, which is called by a task. */
+static int tls_send_now(struct rota_stream *s, const char *data, size_t size,
+                        size_t *done)
+{
+    struct tls *t = s->state;
+    if (t->failed || t->write_error)
+        return -EAGAIN;
+    int rc = t->held ? 0 : tls_send_some(t);
+    while (rc == 0 && *done < size) {
+        size_t left = size - *done;
+        ERR_clear_error();
+        int n = SSL_in_init(t->ssl)
+                    ? 0
+                    : SSL_write(t->ssl, data + *done,
+                                (int)(left < t->piece ? left : t->piece));
+        if (n <= 0)
+            return -EAGAIN;
+        rc = tls_send_some(t);
+        if (!t->write_error)
+            *done += (size_t)n;
+    }
+    return rc == 0 ? 0 : -EAGAIN;
+}
+
 static int say_end(struct tls *t, struct io_call *c)
 {
     int rc = make_ready(t, c);
@@ -165,6 +207,8 @@ static void tls_close(struct rota_stream *s, struct rota_task *task)
 
 const struct stream_kind tls_kind = {
     .receive = tls_receive,
+    .await = tls_wait,
+    .send_now = tls_send_now,
     .send = tls_send,
     .shutdown = tls_shutdown,
     .close = tls_close,

@@ -313,6 +313,77 @@ static int run_meet_tcp(void)
 /* PITFALL 26, PITFALL 63 */
 FAULT_TEST("streams over TCP", run_meet_tcp, 1, { -EPIPE, -ENODATA })
 
+enum { COPIED = 1 << 20 };
+
+static ROTA_ASYNC(send_all, (rota_stream *, s))
+{
+    static const char block[COPIED];
+    int rc = rota_stream_write(s, block, sizeof block, NULL);
+    return rc < 0 ? rc : rota_stream_write_eof(s);
+}
+
+static ROTA_ASYNC(copy_all, (rota_stream *, to), (rota_stream *, from))
+{
+    int rc = rota_stream_copy(to, from, NULL);
+    return rc < 0 ? rc : rota_stream_write_eof(to);
+}
+
+static int count_all(rota_stream *s)
+{
+    char data[4096];
+    ssize_t n;
+    int got = 0;
+    while ((n = rota_stream_read(s, data, sizeof data)) > 0)
+        got += (int)n;
+    return n < 0 ? (int)n : got;
+}
+
+/* More than the sockets hold, so that some of it is kept on its way. */
+static int copy_through(rota_stream *const s[4])
+{
+    rota_group g;
+    int rc = rota_group_begin(&g, 0);
+    if (rc == 0)
+        rc = rota_group_create_task(&g, send_all, s[0]);
+    if (rc == 0)
+        rc = rota_group_create_task(&g, copy_all, s[2], s[1]);
+    if (rc == 0)
+        rc = count_all(s[3]);
+    int end = rota_group_end(&g, rc);
+    return end < 0 ? end : rc;
+}
+
+static int copy_streams(void *arg)
+{
+    (void)arg;
+    int ends[4], rc = 0;
+    rota_stream *s[4] = { NULL };
+    faults_off();
+    for (int i = 0; i < 4; i += 2)
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends + i) < 0)
+            rc = -errno;
+    faults_on();
+    for (int i = 0; i < 4; i++) {
+        int made = rota_stream_new(ends[i], &s[i]);
+        if (made < 0)
+            close(ends[i]);
+        rc = made < 0 ? made : rc;
+    }
+    if (rc == 0)
+        rc = copy_through(s);
+    for (int i = 0; i < 4; i++)
+        rota_stream_close(s[i]);
+    return rc;
+}
+
+static int run_copy_streams(void)
+{
+    return rota_run(copy_streams, NULL, NULL);
+}
+
+/* PITFALL 63 */
+FAULT_TEST("one stream copied to another", run_copy_streams, COPIED)
+
 static char path[64];
 
 static int connect_unix(int listener, rota_stream **s)

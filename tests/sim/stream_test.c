@@ -167,6 +167,89 @@ SIM_TEST_WITH("a reader is cancelled at any moment, and the next one goes on "
     CHECK_INT(rota_close(listener), 0);
 }
 
+/* Passes on by copies that deadlines cut, and between them by hand. */
+static ROTA_ASYNC(copy_with_cuts, (rota_stream *, to), (rota_stream *, from))
+{
+    char data[16];
+    size_t copied = 0, done;
+    int rc = -ETIMEDOUT;
+    while (rc == -ETIMEDOUT) {
+        rc = 0;
+        done = 0;
+        ROTA_TIMEOUT (rota_us((int64_t)rota_sim_random(2000)), rc) {
+            rc = rota_stream_copy(to, from, &done);
+        }
+        copied += done;
+        if (rc == 0 || rota_sim_random(4) > 0)
+            continue;
+        ssize_t n = rota_stream_read(from, data, sizeof data);
+        check_bytes(data, copied, n > 0 ? (size_t)n : 0);
+        CHECK_INT(rota_stream_write(to, data, (size_t)n, NULL), 0);
+        copied += (size_t)n;
+    }
+    CHECK_INT(rc, 0);
+    CHECK_INT(copied, TOTAL);
+    return rota_stream_write_eof(to);
+}
+
+/* PITFALL 32 */
+SIM_TEST_WITH("no byte is lost or doubled when a copy is cut by deadlines",
+              1000,
+              .net = { .latency = 300000,
+                       .jitter = 700000,
+                       .short_io = true,
+                       .buffer = 500 })
+{
+    int listener = rota_listen("127.0.0.1", PORT, NULL);
+    CHECK(listener >= 0);
+    struct link in = link_up(listener, "127.0.0.1");
+    struct link out = link_up(listener, "127.0.0.1");
+    rota_task *t[] = {
+        rota_create_task(send_with_cuts, in.client),
+        rota_create_task(copy_with_cuts, out.client, in.server),
+        rota_create_task(receive_with_cuts, out.server),
+    };
+    CHECK_INT(rota_gather(t, 3, NULL, 0), 0);
+    link_down(&in);
+    link_down(&out);
+    CHECK_INT(rota_close(listener), 0);
+}
+
+static ROTA_ASYNC(copy_once, (rota_stream *, to), (rota_stream *, from))
+{
+    return rota_stream_copy(to, from, NULL);
+}
+
+static ROTA_ASYNC(send_for_ever, (rota_stream *, s))
+{
+    static const char data[300];
+    int rc = 0;
+    while (rc == 0)
+        rc = rota_stream_write(s, data, sizeof data, NULL);
+    return rc;
+}
+
+/* PITFALL 24 */
+SIM_TEST_WITH("either stream is closed under a copy at any moment", 1000,
+              .net = { .jitter = 3, .short_io = true, .buffer = 500 })
+{
+    int listener = rota_listen("127.0.0.1", PORT, NULL);
+    struct link in = link_up(listener, "127.0.0.1");
+    struct link out = link_up(listener, "127.0.0.1");
+    bool from_first = rota_sim_random(2);
+    rota_task *sender = rota_create_task(send_for_ever, in.client);
+    rota_task *t = rota_create_task(copy_once, out.client, in.server);
+    CHECK_INT(rota_sleep((rota_dur)rota_sim_random(50)), 0);
+    rota_task_cancel(sender, "enough");
+    CHECK_INT(rota_await(sender), -ROTA_ECHILD);
+    rota_stream_close(from_first ? in.server : out.client);
+    CHECK_INT(rota_await(t), -EBADF);
+    rota_stream_close(from_first ? out.client : in.server);
+    rota_stream_close(in.client);
+    rota_stream_close(out.server);
+    CHECK_INT(rota_close(listener), 0);
+}
+
 /* ----------------------------------------------------- many connections */
 
 static ROTA_ASYNC(echo, (int, fd))

@@ -660,3 +660,111 @@ TEST("vectors and files go over TLS as over any stream; an abort is a reset")
 {
     run_tls(vectors_and_files);
 }
+
+/* ----------------------------------------------------------------- copying */
+
+ROTA_ASYNC(copy_all, (rota_stream *, to), (rota_stream *, from),
+           (size_t *, done))
+{
+    int rc = rota_stream_copy(to, from, done);
+    return rc < 0 ? rc : rota_stream_write_eof(to);
+}
+
+ROTA_ASYNC(send_all, (rota_stream *, s), (const char *, data), (size_t, size))
+{
+    int rc = rota_stream_write(s, data, size, NULL);
+    return rc < 0 ? rc : rota_stream_write_eof(s);
+}
+
+/* A client in TLS, its forwarder, and a server without that echoes. */
+static int is_forwarded(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends(), plain = plain_ends();
+    char *data = pattern(2 * MEGABYTE);
+    size_t there = 0, around = 0, back = 0;
+    rota_task *all[] = {
+        rota_create_task(copy_all, plain.client.s, e.server.s, &there),
+        rota_create_task(copy_all, plain.server.s, plain.server.s, &around),
+        rota_create_task(copy_all, e.server.s, plain.client.s, &back),
+        rota_create_task(send_all, e.client.s, data, 2 * MEGABYTE),
+        rota_create_task(read_pattern, e.client.s, 2 * MEGABYTE, 0),
+    };
+    settle(); /* all are full, or wait for what is */
+    CHECK_INT(rota_gather(all, 5, NULL, 0), 0);
+    CHECK_INT(there, 2 * MEGABYTE);
+    CHECK_INT(around, 2 * MEGABYTE);
+    CHECK_INT(back, 2 * MEGABYTE);
+    free(data);
+    end_ends(&e);
+    end_ends(&plain);
+    return 0;
+}
+
+TEST("a TLS stream is copied to and from one that is not")
+{
+    run_tls(is_forwarded);
+}
+
+/* Nobody reads what is written in TLS. */
+static int is_kept(void *arg)
+{
+    (void)arg;
+    struct ends e = usual_ends(), plain = plain_ends();
+    char *data = pattern(MEGABYTE);
+    char *got = malloc(MEGABYTE);
+    size_t done = 0, at, sent = 0;
+    rota_task *writer =
+        rota_create_task(write_some, plain.client.s, data, MEGABYTE, &sent);
+    rota_task *t =
+        rota_create_task(copy_all, e.server.s, plain.server.s, &done);
+    settle();
+    rota_task_cancel(t, "enough");
+    CHECK_INT(rota_await(t), -ROTA_ECHILD);
+    CHECK(done <= MEGABYTE);
+    /* What is said to be out comes, and what is not can be read. */
+    t = rota_create_task(read_pattern, e.client.s, done, 0);
+    for (at = done; at < MEGABYTE;) {
+        ssize_t n = rota_stream_read(plain.server.s, got, MEGABYTE);
+        CHECK(n > 0);
+        CHECK(memcmp(got, data + at, (size_t)n) == 0);
+        at += (size_t)n;
+    }
+    CHECK_INT(rota_stream_write(e.server.s, "", 0, NULL), 0);
+    CHECK_INT(rota_stream_write(e.server.s, data, 1, NULL), 0);
+    CHECK_INT(rota_await(t), 0);
+    CHECK_INT(rota_await(writer), 0);
+    free(got);
+    free(data);
+    end_ends(&e);
+    end_ends(&plain);
+    return 0;
+}
+
+TEST("a copy into TLS that is cancelled leaves what it has not sent")
+{
+    run_tls(is_kept);
+}
+
+static int closes_the_copied(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        struct ends e = usual_ends(), plain = plain_ends();
+        rota_task *t =
+            rota_create_task(copy_all, plain.client.s, e.server.s, NULL);
+        struct end *closed = i ? &plain.client : &e.server;
+        settle();
+        rota_stream_close(closed->s);
+        closed->s = NULL;
+        CHECK_INT(rota_await(t), -EBADF);
+        end_ends(&e);
+        end_ends(&plain);
+    }
+    return 0;
+}
+
+TEST("closing either side ends a copy out of TLS")
+{
+    run_tls(closes_the_copied);
+}
