@@ -1,8 +1,8 @@
 /*
  * Two connections joined: what one side sends the other gets.
  *
- * A task for each direction, with one buffer each: it reads no more before the
- * other side has taken all of that. So a side that reads slowly slows down who
+ * A task for each direction, and what it copies it does not keep: it receives
+ * no more than the other side takes. So a side that reads slowly slows down who
  * writes to it, by TCP's own means, and never grows memory. The end of one
  * direction is passed on, and the other goes on until its own.
  */
@@ -11,16 +11,10 @@
 
 #include "rota.h"
 
-enum { PUMP_BUFFER = 65536 };
-
 /* Passes on all of one direction, and its end. */
 static ROTA_ASYNC(pump, (rota_stream *, from), (rota_stream *, to))
 {
-    char data[PUMP_BUFFER];
-    ssize_t n;
-    int rc = 0;
-    while (rc == 0 && (n = rota_stream_read(from, data, sizeof data)) != 0)
-        rc = n < 0 ? (int)n : rota_stream_write(to, data, (size_t)n, NULL);
+    int rc = rota_stream_copy(to, from, NULL);
     return rc < 0 ? rc : rota_stream_write_eof(to);
 }
 
