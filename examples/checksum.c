@@ -99,13 +99,18 @@ static int go_through(rota_group *g, char *path, bool directory)
 static int checksum(void *arg)
 {
     rota_group g;
-    struct stat st;
     int rc = rota_group_begin(&g, 0);
+    if (rc < 0)
+        return rc;
     rota_group_limit(&g, AT_ONCE);
     for (char **path = arg; *path && rc == 0; path++) {
+        struct stat st;
+        char *copy = NULL;
         rc = rota_stat(*path, &st);
+        if (rc == 0 && !(copy = strdup(*path)))
+            rc = -ENOMEM;
         rc = rc < 0 ? fail(*path, rc)
-                    : go_through(&g, strdup(*path), S_ISDIR(st.st_mode));
+                    : go_through(&g, copy, S_ISDIR(st.st_mode));
     }
     rc = rota_group_end(&g, rc);
     return rc < 0 ? rc : failures > 0;

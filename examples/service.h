@@ -55,11 +55,13 @@ static inline int service_listen(const struct service *service,
 {
     rota_address at;
     int fd = rota_listen(NULL, service->port, NULL);
-    int rc = rota_server_start(fd, service->fn, service->arg, server);
-    if (rc == 0)
-        rc = rota_getsockname(fd, &at);
+    int rc = fd < 0 ? fd : rota_getsockname(fd, &at);
     if (rc < 0)
         return rc;
+    rc = rota_server_start(fd, service->fn, service->arg, server);
+    if (rc < 0)
+        return rc;
+    /* IPv4 has its port in the same place. */
     printf("listening on port %d\n", ntohs(at.v6.sin6_port));
     fflush(stdout);
     return 0;
