@@ -69,15 +69,9 @@ static bool is_poll(const struct op *op)
 /* What its poll waits for. */
 static short polled_events(const struct op *op)
 {
-    switch (op->kind) {
-    case OP_POLL: return op->events;
-    case OP_SEND:
-    case OP_WRITE:
-    case OP_WRITEV:
-    case OP_SENDMSG:
-    case OP_SENDMMSG: return POLLOUT;
-    default: return POLLIN | POLLRDHUP;
-    }
+    if (op->kind == OP_POLL)
+        return op->events;
+    return op_sends(op) ? POLLOUT : POLLIN | POLLRDHUP;
 }
 
 static void prepare_poll(const struct uring *u, struct io_uring_sqe *sqe,

@@ -5,7 +5,6 @@
 #include "loop/fds.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,30 +54,9 @@ struct fd_slot *fds_slot(struct fds *t, int fd)
     return fds_find(t, fd);
 }
 
-static bool receives(const struct op *op)
-{
-    switch (op->kind) {
-    case OP_SEND:
-    case OP_WRITE:
-    case OP_SENDMSG:
-    case OP_SENDMMSG:
-    case OP_WRITEV:
-    case OP_CONNECT: return false;
-    case OP_POLL:
-        /* One that only waits for an error takes the receiving side. */
-        return op->events & ~POLLOUT || !(op->events & POLLOUT);
-    default: return true;
-    }
-}
-
-static bool sends(const struct op *op)
-{
-    return op->kind == OP_POLL ? op->events & POLLOUT : !receives(op);
-}
-
 int fds_arm(struct fds *t, struct fd_slot *slot, struct op *op)
 {
-    bool in = receives(op), out = sends(op);
+    bool in = op_receives(op), out = op_sends(op);
     if ((in && slot->in) || (out && slot->out))
         return -EBUSY;
     if (in)

@@ -6,10 +6,30 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 
 #include "base/misuse.h"
 #include "loop/backend.h"
 #include "loop/loop.h"
+
+bool op_sends(const struct op *op)
+{
+    switch (op->kind) {
+    case OP_SEND:
+    case OP_WRITE:
+    case OP_WRITEV:
+    case OP_SENDMSG:
+    case OP_SENDMMSG:
+    case OP_CONNECT: return true;
+    case OP_POLL: return op->events & POLLOUT;
+    default: return false;
+    }
+}
+
+bool op_receives(const struct op *op)
+{
+    return op->kind == OP_POLL ? op->events != POLLOUT : !op_sends(op);
+}
 
 static bool has_length(enum op_kind kind)
 {

@@ -66,6 +66,11 @@ struct op {
     size_t sent; /* of OP_SEND, OP_WRITE and OP_SENDMMSG */
 };
 
+/* Which side of its descriptor an op takes; a poll may take both. One that only
+ * waits for an error takes the receiving side. */
+bool op_receives(const struct op *op);
+bool op_sends(const struct op *op);
+
 /*
  * Starts an op whose kind, fd, done and arguments are set, and which is not
  * armed. Returns 0: pending, done will be called, never from inside this

@@ -280,25 +280,6 @@ static bool repeats(const struct op *op)
 
 /* ------------------------------------------------- armed, and no more so */
 
-static bool sends(const struct op *op)
-{
-    switch (op->kind) {
-    case OP_SEND:
-    case OP_WRITE:
-    case OP_SENDMSG:
-    case OP_SENDMMSG:
-    case OP_WRITEV:
-    case OP_CONNECT: return true;
-    case OP_POLL: return op->events & POLLOUT;
-    default: return false;
-    }
-}
-
-static bool receives(const struct op *op)
-{
-    return op->kind == OP_POLL ? op->events != POLLOUT : !sends(op);
-}
-
 static void disarm(struct sim_socket *k, struct op *op)
 {
     if (k->in == op)
@@ -384,7 +365,7 @@ int sim_submit(struct loop *l, void *state, struct op *op)
     struct sim_socket *k = sim_socket(s, op->fd);
     if (!k)
         return op->fd >= SIM_FIRST ? -EBADF : -EOPNOTSUPP;
-    if ((receives(op) && k->in) || (sends(op) && k->out))
+    if ((op_receives(op) && k->in) || (op_sends(op) && k->out))
         return -EBUSY;
     op->private = WAITING;
     bool at_once = !repeats(op) && !sim_whim(s);
@@ -394,9 +375,9 @@ int sim_submit(struct loop *l, void *state, struct op *op)
         op->result = rc;
         return 1;
     }
-    if (receives(op))
+    if (op_receives(op))
         k->in = op;
-    if (sends(op))
+    if (op_sends(op))
         k->out = op;
     op->armed = true;
     if (!at_once)
