@@ -46,7 +46,8 @@ ROTA_API int rota_group_begin(rota_group *g, unsigned flags);
  * starts, and meets the cancel at its first suspending call). 0; -ENOMEM, or
  * -ESHUTDOWN after the end: `arg` is still the caller's. Suspends: no, unless
  * the group is full (rota_group_limit): then until a member has ended, and it
- * may also return -ECANCELED.
+ * may also return -ECANCELED. Misuse: -EXDEV on another thread than the group's
+ * loop's; a task there may ask for a member by a post (rota/loop.h).
  */
 #define rota_group_spawn(g, fn, arg, options, out) \
     rota_group_spawn_at(g, fn, arg, options, out, #fn, ROTA_HERE)
@@ -112,7 +113,7 @@ ROTA_API void rota_group_limit(rota_group *g, size_t most);
 ROTA_API int rota_group_end(rota_group *g, int body_rc) ROTA_MUST;
 
 /* Cancels body and members; rota_group_end then returns 0 unless something
- * failed. */
+ * failed. Misuse: on another thread than the group's loop's. */
 ROTA_API void rota_group_cancel(rota_group *g, const char *reason);
 
 /* The errors in order of their coming, at most `n` (and at most 16) into

@@ -74,7 +74,8 @@ ROTA_API int rota_shield_begin(rota_scope *s, rota_dur grace);
 ROTA_API int rota_scope_end(rota_scope *s, int rc) ROTA_MUST;
 
 /* Cancels the scope; the first reason (a string that outlives it) is kept.
- * After the end it does nothing; before begin, see ROTA_SCOPE_PREPARED. */
+ * After the end it does nothing; before begin, see ROTA_SCOPE_PREPARED. Misuse:
+ * on another thread than its loop's, where a token does it (rota/token.h). */
 ROTA_API void rota_scope_cancel(rota_scope *s, const char *reason);
 
 /* Moves the deadline of an open scope: 0, or -EALREADY once it has expired or

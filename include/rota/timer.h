@@ -25,7 +25,8 @@ ROTA_API int rota_call_at(rota_time when, rota_cb *fn, void *arg,
                           rota_timer **out);
 
 /* Drops the handle: 1, the call was prevented; 0, too late, or `t` is NULL.
- * May be called by the timer's own function. Suspends: no. */
+ * May be called by the timer's own function. Misuse: -EXDEV on another thread
+ * than its loop's. Suspends: no. */
 ROTA_API int rota_timer_cancel(rota_timer *t);
 
 /* What an interval does about ticks whose time passed before they were asked

@@ -168,6 +168,8 @@ static void compare(struct runtime *rt, void *arg)
 
 int future_refuse(const struct rota_future *f)
 {
+    if (atomic_load(&misuse_stale))
+        return -ESTALE;
     struct wanted w = { f->runtime, false };
     root_each(compare, &w);
     if (!w.runs)
@@ -190,10 +192,9 @@ rota_future *rota_future_new(void)
 
 rota_future *rota_future_ref(rota_future *f)
 {
-    if (f->task)
-        rota_task_ref(f->task);
-    else
-        f->refs++;
+    if (future_check(f) < 0)
+        return NULL;
+    f->refs++;
     return f;
 }
 
@@ -214,7 +215,7 @@ void rota_future_unref(rota_future *f)
         return;
     if (f->task)
         rota_task_unref(f->task);
-    else if (--f->refs == 0)
+    else if (future_check(f) == 0 && --f->refs == 0)
         future_free(f);
 }
 

@@ -130,10 +130,11 @@ int group_admit(struct group *g)
 {
     if (!g->open)
         return -ESHUTDOWN;
-    if (!full(g))
-        return 0;
+    int rc = scope_here(&g->scope);
+    if (rc < 0 || !full(g))
+        return rc;
     struct rota_task *me;
-    int rc = wait_begin(&me);
+    rc = wait_begin(&me);
     if (rc < 0)
         return rc;
     struct clause place;
@@ -184,11 +185,11 @@ int rota_group_try_spawn_at(rota_group *group, rota_fn *fn, void *arg,
     struct group *g = group_of(group);
     struct task_spec spec = { fn, arg, 0, options, name, site };
     int rc = check_place(options);
+    if (rc == 0)
+        rc = g->open ? scope_here(&g->scope) : -ESHUTDOWN;
     if (rc < 0)
         return rc;
-    if (g->open && full(g))
-        return -EAGAIN;
-    return g->open ? spawn(g, &spec, out) : -ESHUTDOWN;
+    return full(g) ? -EAGAIN : spawn(g, &spec, out);
 }
 
 int rota_group_spawn_copy(rota_group *g, rota_fn *fn, const void *args,
@@ -244,7 +245,8 @@ int rota_group_end(rota_group *group, int body_rc)
 
 void rota_group_cancel(rota_group *g, const char *reason)
 {
-    scope_cancel(&group_of(g)->scope, reason ? reason : "group cancelled");
+    if (scope_here(&group_of(g)->scope) == 0)
+        scope_cancel(&group_of(g)->scope, reason ? reason : "group cancelled");
 }
 
 size_t rota_group_errors(const rota_group *group, int *codes, size_t n)

@@ -69,6 +69,9 @@ int rota_timer_cancel(rota_timer *t)
     if (!t)
         return 0;
     bool waiting = !list_empty(&t->link);
+    if (waiting && t->runtime != runtime_current())
+        return misuse(-EXDEV,
+                      "a timer cancelled on another thread than its loop's");
     if (waiting)
         timer_cancel(&t->runtime->loop.timers, &t->timer);
     list_remove(&t->link);

@@ -50,6 +50,14 @@ static struct loop *scope_loop(struct scope *s)
     return task_loop(s->task);
 }
 
+int scope_here(const struct scope *s)
+{
+    if (!s->open || s->task->runtime == runtime_current())
+        return 0;
+    return misuse(-EXDEV, "a scope or group used on another thread than its "
+                          "loop's");
+}
+
 void scope_disarm(struct scope *s)
 {
     if (s->timer.place)
@@ -207,6 +215,8 @@ int rota_scope_end(rota_scope *scope, int rc)
 void rota_scope_set_shield(rota_scope *scope, bool shield)
 {
     struct scope *s = scope_of(scope);
+    if (scope_here(s) < 0)
+        return;
     s->shield = shield;
     if (s->open)
         spread(s);
@@ -224,12 +234,16 @@ int rota_call_timeout(rota_fn *fn, void *arg, rota_dur timeout)
 
 void rota_scope_cancel(rota_scope *s, const char *reason)
 {
-    scope_cancel(scope_of(s), reason);
+    if (scope_here(scope_of(s)) == 0)
+        scope_cancel(scope_of(s), reason);
 }
 
 int rota_scope_reschedule(rota_scope *scope, rota_time when)
 {
     struct scope *s = scope_of(scope);
+    int rc = scope_here(s);
+    if (rc < 0)
+        return rc;
     if (!s->open || s->expired)
         return -EALREADY;
     timer_cancel(&scope_loop(s)->timers, &s->timer);

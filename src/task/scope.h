@@ -90,6 +90,9 @@ static inline void scope_close(struct scope *s)
 /* Hangs it, with all below, below `parent`. */
 void scope_move(struct scope *s, struct scope *parent);
 
+/* 0, or the code of the misuse: an open scope is its own loop's to touch. */
+int scope_here(const struct scope *s);
+
 /* Cancels, with all that hangs below and is not shielded. */
 void scope_cancel(struct scope *s, const char *reason);
 

@@ -136,7 +136,54 @@ static void *call_from_thread(void *arg)
     CHECK_HAS(misuse_text, "a future used on another thread than its loop's");
     CHECK_INT(rota_future_cancel(future), -EXDEV);
     CHECK_INT(misuses, 3);
+    CHECK(!rota_future_ref(future));
+    rota_future_unref(future);
+    CHECK_INT(misuses, 5);
     return NULL;
+}
+
+static rota_group group;
+static rota_scope scope;
+static rota_timer *timer;
+
+static int never_begin(void *arg)
+{
+    never(arg);
+    return 0;
+}
+
+static void *use_from_thread(void *arg)
+{
+    (void)arg;
+    CHECK_INT(rota_group_spawn(&group, never_begin, NULL, NULL, NULL), -EXDEV);
+    CHECK_INT(rota_group_try_spawn(&group, never_begin, NULL, NULL, NULL),
+              -EXDEV);
+    rota_group_cancel(&group, NULL);
+    CHECK_INT(misuses, 3);
+    CHECK_HAS(misuse_text, "a scope or group used on another thread");
+    rota_scope_cancel(&scope, NULL);
+    rota_scope_set_shield(&scope, true);
+    CHECK_INT(rota_scope_reschedule(&scope, 0), -EXDEV);
+    CHECK_INT(misuses, 6);
+    CHECK_INT(rota_timer_cancel(timer), -EXDEV);
+    CHECK_INT(misuses, 7);
+    return NULL;
+}
+
+/* DBG-02 */
+TASK_TEST("a group, a scope and a timer are none of another thread's business")
+{
+    pthread_t thread;
+    rota_set_misuse_handler(count_misuse);
+    CHECK_INT(rota_group_begin(&group, 0), 0);
+    CHECK_INT(rota_scope_begin(&scope, 0), 0);
+    CHECK_INT(rota_call_later(LONG, never, NULL, &timer), 0);
+    CHECK_INT(pthread_create(&thread, NULL, use_from_thread, NULL), 0);
+    pthread_join(thread, NULL);
+    CHECK(!rota_cancelled()); /* nothing was changed */
+    CHECK_INT(rota_scope_end(&scope, 0), 0);
+    CHECK_INT(rota_group_end(&group, 0), 0);
+    CHECK_INT(rota_timer_cancel(timer), 1);
 }
 
 static int call_wrongly(void *arg)
@@ -149,7 +196,7 @@ static int call_wrongly(void *arg)
     pthread_join(thread, NULL);
     CHECK(!rota_future_done(future)); /* nothing was changed */
     CHECK_INT(rota_future_set(future, 1, NULL, NULL), 0);
-    CHECK_INT(misuses, 3);
+    CHECK_INT(misuses, 5);
     rota_future_unref(future);
     return 0;
 }
