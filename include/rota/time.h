@@ -17,17 +17,25 @@ typedef int64_t rota_dur;
 
 static inline rota_dur rota_us(int64_t n)
 {
-    return n > ROTA_FOREVER / 1000 ? ROTA_FOREVER : n * 1000;
+    rota_dur d;
+    if (__builtin_mul_overflow(n, 1000, &d))
+        return n < 0 ? INT64_MIN : ROTA_FOREVER;
+    return d;
 }
 
 static inline rota_dur rota_ms(int64_t n)
 {
-    return n > ROTA_FOREVER / 1000000 ? ROTA_FOREVER : n * 1000000;
+    rota_dur d;
+    if (__builtin_mul_overflow(n, 1000000, &d))
+        return n < 0 ? INT64_MIN : ROTA_FOREVER;
+    return d;
 }
 
 static inline rota_dur rota_seconds(double n)
 {
-    return n >= 9.2e9 ? ROTA_FOREVER : (rota_dur)(n * 1e9);
+    if (n <= -9.2e9)
+        return INT64_MIN;
+    return n < 9.2e9 ? (rota_dur)(n * 1e9) : ROTA_FOREVER;
 }
 
 /* `t` + `d`, never beyond ROTA_FOREVER. */

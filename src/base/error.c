@@ -4,6 +4,7 @@
 #include "rota/error.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static _Atomic(rota_misuse_fn *) handler;
 
 const char *rota_strerror(int code)
 {
-    int positive = code < 0 ? -code : code;
+    int positive = code < 0 && code > INT_MIN ? -code : code;
     switch (positive) {
     case 0: return "success";
     case ROTA_EBROKEN: return "barrier broken";

@@ -42,10 +42,12 @@ static const char *look_up(const struct symbol_module *m, const Elf64_Shdr *t,
                            const Elf64_Shdr *names, uint64_t address,
                            uint64_t *offset)
 {
+    if (names->sh_size == 0 || names->sh_size > m->size)
+        return NULL; /* and the sum below cannot overflow */
     const Elf64_Sym *sym = part(m, t->sh_offset, t->sh_size);
     const char *text = part(m, names->sh_offset & ~7ull,
                             names->sh_size + (names->sh_offset & 7));
-    if (!sym || !text || names->sh_size == 0)
+    if (!sym || !text)
         return NULL;
     text += names->sh_offset & 7;
     if (text[names->sh_size - 1] != '\0')

@@ -28,7 +28,8 @@ struct symbol {
     uint64_t offset;    /* in the function, else in the file */
 };
 
-/* Valid names stand until symbols_fini. */
+/* Names stand until the next is looked for: the file they are in may make room
+ * for another. */
 struct symbols {
     struct peek *peek;
     unsigned count; /* of modules ever; the oldest goes first */

@@ -184,7 +184,7 @@ int rota_ctxvar_reset(const rota_ctxvar *v, const rota_ctxtoken *token)
     struct context **c = here();
     if (!c)
         return misuse(-EPERM, "rota_ctxvar_reset on a thread without a loop");
-    if (token->task != owner())
+    if (token->task != owner() || token->set == 0)
         return -EINVAL;
     struct place *p = find(*c, v);
     struct binding *b = p ? p->top : NULL;

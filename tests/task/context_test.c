@@ -326,3 +326,19 @@ TEST("outside of a loop a variable has its initial value, and keeps it")
     CHECK_INT(misuses, 2);
     CHECK_STR(user_here(), "nobody");
 }
+
+static void reset_by_nothing(void *var)
+{
+    rota_ctxtoken none = { 0 };
+    CHECK_INT(rota_ctxvar_set(var, "set", NULL, NULL), 0);
+    CHECK_INT(rota_ctxvar_reset(var, &none), -EINVAL);
+    say(rota_ctxvar_get(var));
+}
+
+TASK_TEST("what no set has given is no token, in a callback either")
+{
+    static const rota_ctxvar var = { .initial = "initial" };
+    CHECK_INT(rota_call_soon(reset_by_nothing, (void *)&var), 0);
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK_STR(trace, "set");
+}

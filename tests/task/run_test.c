@@ -514,3 +514,12 @@ TEST("when nothing can wake any task, that is reported and main is cancelled")
     CHECK_HAS(err, "  wait_in_vain (spawned at tests/task/run_test.c:");
     CHECK(!strstr(err, "abandons"));
 }
+
+TEST("every code has a text, however absurd")
+{
+    CHECK_STR(rota_strerror(0), "success");
+    CHECK_STR(rota_strerror(-EPIPE), "Broken pipe");
+    CHECK_STR(rota_strerror(EPIPE), "Broken pipe");
+    CHECK_STR(rota_strerror(INT32_MIN), "unknown error");
+    CHECK_STR(rota_strerror(INT32_MAX), "unknown error");
+}

@@ -73,6 +73,9 @@ TASK_TEST("a sleep for ever parks, and adding to a time never "
     CHECK(rota_time_add(INT64_MIN, -1) == INT64_MIN);
     CHECK(rota_time_add(5, ROTA_FOREVER) == ROTA_FOREVER);
     CHECK(rota_time_add(5, -7) == -2);
+    CHECK(rota_us(INT64_MIN) == INT64_MIN && rota_ms(INT64_MIN) == INT64_MIN);
+    CHECK(rota_seconds(-1e30) == INT64_MIN);
+    CHECK(rota_ms(-3) == -3000000);
 }
 
 /* TIMR-06 */
