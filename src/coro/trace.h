@@ -12,7 +12,7 @@
 
 enum { TRACE_MOST = 32 };
 
-/* What is to be seen of a stack. Frames above `high` are not looked at. */
+/* What is to be seen of a stack. */
 struct trace {
     size_t count;
     uint64_t frames[TRACE_MOST]; /* innermost first; all but a running one's
