@@ -217,8 +217,6 @@ static struct stack *carve(struct stack_pool *p, struct stack_class *class,
     list_init(&s->link);
     s->base = low + guard_size();
     s->top = stack_end(s) - i % STAGGER_STEPS * STAGGER_STEP;
-    char *mark = stack_end(s) - round_up(WATERMARK, guard_page());
-    s->mark = mark - s->base < PROBES * PROBE_STEP ? NULL : mark;
     s->guarded = guard_install(low);
     p->unguarded += !s->guarded;
     s->usual = s->guarded && class == &p->classes[STACK_DEFAULT_CLASS];
@@ -271,12 +269,19 @@ static bool is_written(const char *end, size_t step)
     return seen != 0;
 }
 
-/* False when the deep part was not used, as far as one can see. */
-static bool went_deep(const struct stack *s)
+/* Nobody goes below it as a rule; NULL: too small a stack. */
+static const char *watermark(const struct stack *s)
+{
+    const char *mark = stack_end(s) - round_up(WATERMARK, guard_page());
+    return mark - s->base < PROBES * PROBE_STEP ? NULL : mark;
+}
+
+/* False when what lies below `mark` was not used, as far as one can see. */
+static bool went_below(const struct stack *s, const char *mark)
 {
     const char *first_page = stack_end(s) - guard_page();
     return is_written(first_page + PROBES * PROBE_NEAR, PROBE_NEAR) &&
-           is_written(s->mark, PROBE_STEP);
+           is_written(mark, PROBE_STEP);
 }
 
 /* Gives back what lies below `end`. */
@@ -289,14 +294,15 @@ static void drop(struct stack_pool *p, struct stack *s, const char *end)
 
 static void recycle_deep(struct stack_pool *p, struct stack *s)
 {
-    if (!s->mark)
+    const char *mark = watermark(s);
+    if (!mark)
         return;
     if (++s->looks % UNSEEN == 0)
-        drop(p, s, s->mark);
-    else if (s->deep || !went_deep(s))
+        drop(p, s, mark);
+    else if (s->deep || !went_below(s, mark))
         return;
     else if (p->deep_bytes + stack_size(s) > DEEP_BYTES)
-        drop(p, s, s->mark);
+        drop(p, s, mark);
     else {
         s->deep = true;
         p->deep_bytes += stack_size(s);

@@ -27,8 +27,6 @@ struct stack {
     char *base; /* lowest usable byte, above the guard */
     char *top;  /* one past the highest usable byte, staggered, 16-aligned */
 
-    char *mark; /* nobody goes below it as a rule; NULL: too small a stack */
-
     struct stack_slab *slab;
     struct list link;  /* in its class' free list while it is not out */
     bool guarded : 1;  /* a guard lies below base */
