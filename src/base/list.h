@@ -54,6 +54,14 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* list_remove for a node that is asked no more whether it is in a list: it is
+ * gone, or comes into another one. */
+static inline void list_unlink(struct list *node)
+{
+    node->prev->next = node->next;
+    node->next->prev = node->prev;
+}
+
 /* Takes the first node; NULL when the list is empty. */
 static inline struct list *list_pop(struct list *head)
 {

@@ -58,15 +58,26 @@ void coro_detach(void)
     coro_here = NULL;
 }
 
-/* The compiler makes a jump of the last call. So a coroutine that ends has
- * returned from all that it called, and the processor, which expects returns
- * to match calls, goes on right in whoever is resumed. */
-void coro_begin(struct coro_thread *t, void (*entry)(void *), void *arg)
+/* Apart, for the registers it saves. */
+static __attribute__((noinline)) void begin_after(struct coro_thread *t,
+                                                  void (*entry)(void *),
+                                                  void *arg)
 {
     coro_arrive(t);
     if (t->exceptions)
         *t->exceptions = (struct coro_exceptions){ NULL, 0 };
     entry(arg);
+}
+
+/* The compiler makes a jump of the last call. So a coroutine that ends has
+ * returned from all that it called, and the processor, which expects returns
+ * to match calls, goes on right in whoever is resumed. */
+void coro_begin(struct coro_thread *t, void (*entry)(void *), void *arg)
+{
+    if (coro_is_plain(t))
+        entry(arg);
+    else
+        begin_after(t, entry, arg);
 }
 
 void coro_returned(void)
@@ -77,9 +88,4 @@ void coro_returned(void)
     ssize_t n = write(STDERR_FILENO, message, sizeof message - 1);
     (void)n;
     abort();
-}
-
-void coro_fini(struct coro *c)
-{
-    sanitize_coro_gone(&c->sanitize);
 }

@@ -207,6 +207,13 @@ SANITIZE_INLINE void coro_switch(struct coro_thread *t, struct coro *to,
     *t->errno_at = my_errno;
 }
 
+/* True when coro_resume has only errno to see to: nothing was handed over, and
+ * there is no C++. */
+static inline bool coro_is_plain(const struct coro_thread *t)
+{
+    return !SANITIZE_KNOWS_STACKS && !t->after.fn && !t->exceptions;
+}
+
 /* The second half of coro_switch_last: first thing in a coro_over. */
 SANITIZE_INLINE void coro_resume(struct coro_thread *t)
 {
@@ -245,6 +252,9 @@ SANITIZE_INLINE __attribute__((noreturn)) void coro_exit(
 
 /* Gives back what the sanitizers hold of a coroutine that has exited or will
  * never run. Not from the coroutine itself; its `after` is a good place. */
-void coro_fini(struct coro *c);
+static inline void coro_fini(struct coro *c)
+{
+    sanitize_coro_gone(&c->sanitize);
+}
 
 #endif

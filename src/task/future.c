@@ -100,8 +100,7 @@ static void run_callbacks(struct ready *r)
 static void schedule(struct rota_future *f)
 {
     struct callbacks *c = f->callbacks;
-    if (!c || c->scheduled || list_empty(&c->all) ||
-        f->runtime != runtime_current())
+    if (c->scheduled || list_empty(&c->all) || f->runtime != runtime_current())
         return;
     c->scheduled = true;
     rota_future_ref(f);
@@ -122,25 +121,19 @@ int future_finish(struct rota_future *f, enum rota_state state, int rc)
         return -EALREADY;
     f->rc = rc;
     __atomic_store_n(&f->state, state, __ATOMIC_RELEASE);
+    if (f->waiter) {
+        struct rota_task *waiter = f->waiter;
+        f->waiter = NULL;
+        wait_end(waiter, 0);
+    }
     struct list *link;
     while ((link = list_pop(&f->watches)) != NULL) {
         struct watch *w = container_of(link, struct watch, link);
         w->fire(w);
     }
-    schedule(f);
+    if (f->callbacks)
+        schedule(f);
     return 0;
-}
-
-/* A task's outcome may be read by other threads too, once it is there. */
-static void look(struct rota_future *f)
-{
-    __atomic_store_n(&f->observed, true, __ATOMIC_RELAXED);
-}
-
-int future_flat(struct rota_future *f)
-{
-    look(f);
-    return f->state == ROTA_CANCELLED ? -ROTA_ECHILD : f->rc;
 }
 
 void future_clear(struct rota_future *f)
@@ -151,8 +144,10 @@ void future_clear(struct rota_future *f)
         free_callbacks(f->callbacks);
     if (f->value && f->dtor)
         f->dtor(f->value);
-    if (f->err)
-        free(f->err);
+    free(f->err);
+    f->callbacks = NULL;
+    f->value = NULL;
+    f->err = NULL;
 }
 
 struct wanted {
@@ -184,9 +179,14 @@ rota_future *rota_future_new(void)
         misuse(-EPERM, "a future made outside of a running loop");
         return NULL;
     }
-    struct rota_future *f = spares_get(&rt->futures, sizeof *f);
-    if (f)
+    struct rota_future *f = spares_get(&rt->futures);
+    if (!f) {
+        f = malloc(sizeof *f);
+        if (!f)
+            return NULL;
         future_init(f, rt, NULL);
+    }
+    future_begin(f, 1);
     return f;
 }
 
@@ -253,7 +253,7 @@ bool rota_future_done(const rota_future *f)
 
 static void show(struct rota_future *f, rota_outcome *out)
 {
-    look(f);
+    future_look(f);
     if (out)
         *out = (rota_outcome){ f->rc, f->state, f->value, f->err };
 }
@@ -266,7 +266,19 @@ int rota_future_outcome(rota_future *f, rota_outcome *out)
     return 0;
 }
 
-/* A task parked on a future. */
+static const struct wait_holder awaited = {
+    .at = offsetof(struct rota_future, task),
+};
+
+static bool leave(struct clause *c)
+{
+    ((struct rota_future *)c->object)->waiter = NULL;
+    return true;
+}
+
+static const struct wait_kind first_wait = { "await", leave, &awaited };
+
+/* A task parked on a future behind others. */
 struct waiter {
     struct clause clause;
     struct watch watch;
@@ -283,19 +295,25 @@ static void done(struct watch *w)
     clause_fire(&container_of(w, struct waiter, watch)->clause, 0);
 }
 
-static const struct wait_holder awaited = {
-    .at = offsetof(struct rota_future, task),
-};
-static const struct wait_kind await_wait = { "await", unwatch, &awaited };
+static const struct wait_kind next_wait = { "await", unwatch, &awaited };
 
-int future_park(struct rota_future *f, struct rota_task *me, bool shielded)
+static int park_behind(struct rota_future *f, struct rota_task *me,
+                       bool shielded)
 {
     struct waiter w;
     w.watch.fire = done;
-    clause_init(&w.clause, &await_wait, f);
+    clause_init(&w.clause, &next_wait, f);
     list_push(&f->watches, &w.watch.link);
     return shielded ? wait_park_shielded(me, &w.clause, 1)
                     : wait_park(me, &w.clause, 1);
+}
+
+int future_park(struct rota_future *f, struct rota_task *me, bool shielded)
+{
+    if (f->waiter || !list_empty(&f->watches))
+        return park_behind(f, me, shielded);
+    f->waiter = me;
+    return wait_alone(me, &first_wait, f, shielded);
 }
 
 int rota_future_wait(rota_future *f, rota_outcome *out)

@@ -21,8 +21,10 @@ struct rota_future {
     unsigned refs;
     enum rota_state state;
     int rc;
-    bool observed; /* somebody looked at the outcome */
-    struct list watches;
+    bool observed;               /* somebody looked at the outcome */
+    struct rota_task *waiter;    /* parked on it by its own clause: the first to
+                                 come, mostly the only one; NULL */
+    struct list watches;         /* those who came after it */
     struct callbacks *callbacks; /* rota_future_on_done; NULL: never called */
     void *value;
     rota_cb *dtor;
@@ -31,12 +33,22 @@ struct rota_future {
     struct rota_task *task; /* whose it is; NULL: a bare future */
 };
 
-/* Of `task`, or bare (NULL). */
+/* In fresh memory: of `task`, or bare (NULL). A future that is over is as this
+ * left it again, but for what future_begin sets. */
 static inline void future_init(struct rota_future *f, struct runtime *rt,
                                struct rota_task *task)
 {
-    *f = (struct rota_future){ .refs = 1, .runtime = rt, .task = task };
+    *f = (struct rota_future){ .runtime = rt, .task = task };
     list_init(&f->watches);
+}
+
+/* It is pending, and has so many references. */
+static inline void future_begin(struct rota_future *f, unsigned refs)
+{
+    f->refs = refs;
+    f->state = ROTA_PENDING;
+    f->rc = 0;
+    f->observed = false;
 }
 
 /* Any thread may ask, and then read what it was finished with. */
@@ -58,8 +70,19 @@ static inline int future_check(const struct rota_future *f)
 /* Finishes it: 0, or -EALREADY. */
 int future_finish(struct rota_future *f, enum rota_state state, int rc);
 
+/* Notes that somebody looks. A task's outcome may be read by other threads
+ * too, once it is there. */
+static inline void future_look(struct rota_future *f)
+{
+    __atomic_store_n(&f->observed, true, __ATOMIC_RELAXED);
+}
+
 /* The rc that a caller of the flattened form gets. Counts as a look. */
-int future_flat(struct rota_future *f);
+static inline int future_flat(struct rota_future *f)
+{
+    future_look(f);
+    return f->state == ROTA_CANCELLED ? -ROTA_ECHILD : f->rc;
+}
 
 /* Reports the failure if nobody looked, and frees what the outcome holds. */
 void future_clear(struct rota_future *f);

@@ -62,9 +62,8 @@ void group_place_freed(struct group *g)
     clause_fire(ender, 0);
 }
 
-void group_leave(struct group *g, struct rota_task *t)
+void group_note(struct group *g, struct rota_task *t)
 {
-    g->live--;
     if (t->done.state == ROTA_CANCELLED)
         g->cut = true;
     if (t->done.state == ROTA_ERROR && g->host) {
@@ -75,8 +74,6 @@ void group_leave(struct group *g, struct rota_task *t)
         g->won = true;
         scope_cancel(&g->scope, "another member of the group was first");
     }
-    if (g->limit > 0 || g->ender)
-        group_place_freed(g);
 }
 
 void group_adopt(struct group *g, struct rota_task *t)

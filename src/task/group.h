@@ -11,6 +11,10 @@
 
 enum { GROUP_ERRORS_KEPT = 16 };
 
+/* Among a group's flags: it is in a struct start, for one task whose word is
+ * waited for. */
+#define GROUP_NEST (1u << 31)
+
 struct group {
     struct scope scope;
     size_t live;            /* members */
@@ -39,8 +43,9 @@ static inline struct group *group_of(rota_group *g)
 /* Opens a group below `parent`; host and parent may be NULL. */
 void group_open(struct group *g, struct rota_task *host, unsigned flags);
 
-/* `t`, a member, has ended. */
-void group_leave(struct group *g, struct rota_task *t);
+/* What the group makes of it that `t`, which was a member, did not end well, or
+ * first. */
+void group_note(struct group *g, struct rota_task *t);
 
 /* Waits for a place: 0, or why there is none. */
 int group_admit(struct group *g);
@@ -48,6 +53,16 @@ int group_admit(struct group *g);
 /* A place of a member, or a promised one, came free: it goes to who waits
  * first. */
 void group_place_freed(struct group *g);
+
+/* `t`, a member, has ended. */
+static inline void group_leave(struct group *g, struct rota_task *t)
+{
+    g->live--;
+    if (t->done.state != ROTA_OK || (g->flags & ROTA_GROUP_ANY))
+        group_note(g, t);
+    if (g->limit > 0 || g->ender)
+        group_place_freed(g);
+}
 
 /* `t` leaves its group for `g`, in which a place is promised to it. */
 void group_adopt(struct group *g, struct rota_task *t);

@@ -66,7 +66,8 @@ struct rota_task *guest_new(struct runtime *rt, const struct task_spec *spec,
         free(t);
         return NULL;
     }
-    task_set_up(t, rt, stack, spec);
+    task_init(t, rt);
+    task_set_up(t, stack, spec);
     t->context = context_capture();
     t->guest = true;
     t->counted = rank == POST_INSIDE;

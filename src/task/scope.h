@@ -25,16 +25,21 @@ struct scope {
     struct link *links; /* from tokens that cancel it */
     rota_time deadline; /* ROTA_FOREVER: none */
     const char *reason; /* of the first cancel */
-    bool shield : 1;    /* outer cancellation is hidden */
-    bool strict : 1;
-    bool timeout : 1; /* its expiry is an error */
-    bool open : 1;
-    bool ended : 1;
-    bool cancelled : 1;
-    bool expired : 1;   /* cancelled by its deadline */
-    bool visible : 1;   /* calls inside fail */
-    bool delivered : 1; /* one did */
-    bool caught : 1;
+    union {
+        uint16_t flags; /* all of them: */
+        struct {
+            bool shield : 1; /* outer cancellation is hidden */
+            bool strict : 1;
+            bool timeout : 1; /* its expiry is an error */
+            bool open : 1;
+            bool ended : 1;
+            bool cancelled : 1;
+            bool expired : 1;   /* cancelled by its deadline */
+            bool visible : 1;   /* calls inside fail */
+            bool delivered : 1; /* one did */
+            bool caught : 1;
+        };
+    };
 };
 
 static inline struct scope *scope_of(rota_scope *s)
@@ -55,21 +60,23 @@ static inline void scope_open(struct scope *s, struct scope *parent,
 {
     bool cancelled = (flags & ROTA_SCOPE_PREPARED) && s->cancelled;
     const char *reason = cancelled ? s->reason : NULL;
-    *s = (struct scope){
-        .parent = parent,
-        .task = task,
-        .deadline = ROTA_FOREVER,
-        .reason = reason,
-        .shield = (flags & ROTA_SCOPE_SHIELD) != 0,
-        .strict = (flags & ROTA_SCOPE_STRICT) != 0,
-        .timeout = (flags & ROTA_SCOPE_TIMEOUT) != 0,
-        .open = true,
-        .cancelled = cancelled,
-    };
+    s->parent = parent;
+    s->task = task;
     list_init(&s->children);
-    list_init(&s->sibling);
     if (parent)
         list_push(&parent->children, &s->sibling);
+    else
+        list_init(&s->sibling);
+    s->timer.place = 0;
+    s->links = NULL;
+    s->deadline = ROTA_FOREVER;
+    s->reason = reason;
+    s->flags = 0; /* at once */
+    s->shield = (flags & ROTA_SCOPE_SHIELD) != 0;
+    s->strict = (flags & ROTA_SCOPE_STRICT) != 0;
+    s->timeout = (flags & ROTA_SCOPE_TIMEOUT) != 0;
+    s->open = true;
+    s->cancelled = cancelled;
     if (cancelled || scope_outer_visible(s))
         s->visible = true;
 }

@@ -7,15 +7,9 @@
 #include "task/task.h"
 #include "task/thread.h"
 
-struct sleeper {
-    struct clause clause;
-    struct timer timer;
-};
-
 static bool wake_no_more(struct clause *c)
 {
-    struct sleeper *s = container_of(c, struct sleeper, clause);
-    timer_cancel(&task_loop(c->task)->timers, &s->timer);
+    timer_cancel(&task_loop(c->task)->timers, &c->timer);
     return true;
 }
 
@@ -23,23 +17,21 @@ static const struct wait_kind sleep_wait = { "sleep", wake_no_more, NULL };
 
 static void wake(struct timer *timer)
 {
-    clause_fire(&container_of(timer, struct sleeper, timer)->clause, 0);
+    wait_end(container_of(timer, struct rota_task, alone.timer), 0);
 }
 
-static int sleeper_init(struct sleeper *s, struct rota_task *t, rota_time when)
+/* 0 after the sleep, -ECANCELED, -ENOMEM. */
+static int sleep_until(struct rota_task *t, rota_time when, bool shielded)
 {
-    clause_init(&s->clause, &sleep_wait, NULL);
-    s->timer = (struct timer){ .fire = wake };
-    return timer_arm(&task_loop(t)->timers, &s->timer, when);
+    t->alone.timer = (struct timer){ .fire = wake };
+    int rc = timer_arm(&task_loop(t)->timers, &t->alone.timer, when);
+    return rc < 0 ? rc : wait_alone(t, &sleep_wait, NULL, shielded);
 }
 
 void task_sleep_shielded(struct rota_task *t, rota_time when)
 {
-    struct sleeper s;
-    if (sleeper_init(&s, t, when) < 0)
+    if (sleep_until(t, when, true) < 0)
         task_yield(t);
-    else
-        wait_park_shielded(t, &s.clause, 1);
 }
 
 static int yield(struct coro_thread *thread, struct rota_task *t)
@@ -59,11 +51,7 @@ static int park_until(rota_time when)
 {
     struct rota_task *t;
     int rc = wait_begin(&t);
-    if (rc < 0)
-        return rc;
-    struct sleeper s;
-    rc = sleeper_init(&s, t, when);
-    return rc < 0 ? rc : wait_park(t, &s.clause, 1);
+    return rc < 0 ? rc : sleep_until(t, when, false);
 }
 
 int rota_sleep_until(rota_time when)

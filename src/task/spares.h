@@ -22,14 +22,15 @@ struct spare {
     struct spare *next;
 };
 
-/* As malloc; `size` is the same at each call. */
-static inline void *spares_get(struct spares *s, size_t size)
+/* One of them, as it was put but for its first word; NULL: there is none, and
+ * a new one is to be made by malloc. */
+static inline void *spares_get(struct spares *s)
 {
     struct spare *first = s->first;
-    if (!first)
-        return malloc(size);
-    s->first = first->next;
-    s->count--;
+    if (first) {
+        s->first = first->next;
+        s->count--;
+    }
     return first;
 }
 

@@ -58,10 +58,11 @@ int rota_task_started(void *value)
     struct rota_task *t = task_current();
     if (!t)
         return misuse(-EPERM, "rota_task_started outside of a task");
-    struct start *s = t->start;
-    if (!s)
+    struct group *nest = t->group;
+    if (!(nest->flags & GROUP_NEST))
         return -EALREADY;
-    t->start = NULL;
+    nest->flags &= ~GROUP_NEST; /* the word may be given once */
+    struct start *s = container_of(nest, struct start, nest);
     if (s->nest.scope.visible)
         return -ECANCELED;
     s->moved = true;
@@ -97,7 +98,6 @@ static int start(struct start *s, const struct task_spec *spec,
     struct rota_task *t = task_new(me->runtime, &s->nest, spec);
     if (!t)
         return -ENOMEM;
-    t->start = s;
     list_push(&t->done.watches, &s->watch.link);
     int rc = wait_for_word(s, t, me);
     rota_task_unref(t);
@@ -118,7 +118,7 @@ int rota_group_start_at(rota_group *group, rota_fn *fn, void *arg, void **value,
     g->promised++;
     struct start s = { .watch.fire = ended, .to = g };
     list_init(&s.watch.link);
-    group_open(&s.nest, me, ROTA_GROUP_ISOLATE);
+    group_open(&s.nest, me, ROTA_GROUP_ISOLATE | GROUP_NEST);
     rc = start(&s, &spec, me);
     scope_close(&s.nest.scope);
     if (!s.moved) {

@@ -57,7 +57,7 @@ static void bury(void *arg)
     struct stack *stack = t->co.coro.stack;
     t->scope = t->root = NULL; /* they go with the stack */
     coro_fini(&t->co.coro);
-    list_remove(&t->in_runtime);
+    list_unlink(&t->in_runtime);
     runtime_count(rt, -1);
     if (rt->debug)
         debug_over(t);
@@ -96,6 +96,7 @@ static void lose_held(struct rota_task *t)
     }
 }
 
+/* Inline, for each task does it once. */
 static inline void settle(struct rota_task *t)
 {
     check_closed(t);
@@ -140,9 +141,8 @@ static void entry(void *arg)
     end(t, t->fn(t->arg));
 }
 
-static void start(struct rota_task *t, bool eager)
+static void start(struct runtime *rt, struct rota_task *t, bool eager)
 {
-    struct runtime *rt = t->runtime;
     if (!eager || rt->eager >= EAGER_MOST) {
         loop_ready(&rt->loop, &t->co.ready);
         return;
@@ -174,30 +174,28 @@ size_t task_stack_size(const struct task_spec *spec)
     return spec->size > SIZE_MAX - least ? SIZE_MAX : least + spec->size;
 }
 
-void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
-                 const struct task_spec *spec)
+void task_init(struct rota_task *t, struct runtime *rt)
 {
-    static const rota_task_options defaults;
-    const rota_task_options *o = spec->options ? spec->options : &defaults;
-    t->co.ready.run = NULL;
-    t->runtime = rt;
-    t->clauses = NULL;
-    t->claim = NULL;
-    t->lingering = 0;
+    *t = (struct rota_task){ .runtime = rt,
+                             .alone.task = t,
+                             .far.post.run = far_asked };
+    list_init(&t->alone.link);
+    list_init(&t->held);
+    future_init(&t->done, rt, t);
+}
+
+static inline void set_up(struct rota_task *t, struct runtime *rt,
+                          struct stack *stack, const struct task_spec *spec)
+{
+    const rota_task_options *o = spec->options;
     t->gathered = t->blocked = t->named = t->kept = t->guest = t->counted =
         false;
-    t->co.coro.name = o->name ? o->name : spec->name;
-    t->co.coro.site = o->site ? o->site : spec->site;
+    t->co.coro.name = o && o->name ? o->name : spec->name;
+    t->co.coro.site = o && o->site ? o->site : spec->site;
     t->fn = spec->fn;
-    list_init(&t->held);
-    t->context = NULL;
     t->cancels = t->deliveries = 0;
-    t->awaits = NULL;
-    t->start = NULL;
-    t->defers = NULL;
-    future_init(&t->done, rt, t);
-    t->done.refs = 2; /* the caller's and the runtime's */
-    t->far = (struct far){ .post.run = far_asked };
+    future_begin(&t->done, 2); /* the caller's and the runtime's */
+    atomic_store_explicit(&t->far.reason, NULL, memory_order_relaxed);
     if (rt->debug)
         stack_clear(stack);
     void *room;
@@ -208,9 +206,15 @@ void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
         memcpy(t->arg, spec->arg, spec->size);
 }
 
-void task_admit(struct rota_task *t, struct group *g)
+void task_set_up(struct rota_task *t, struct stack *stack,
+                 const struct task_spec *spec)
 {
-    struct runtime *rt = t->runtime;
+    set_up(t, t->runtime, stack, spec);
+}
+
+static inline void admit(struct runtime *rt, struct rota_task *t,
+                         struct group *g)
+{
     scope_open(t->root, &g->scope, t, 0);
     t->scope = t->root;
     t->group = g;
@@ -221,6 +225,11 @@ void task_admit(struct rota_task *t, struct group *g)
     t->co.id = ++rt->loop.made;
 }
 
+void task_admit(struct rota_task *t, struct group *g)
+{
+    admit(t->runtime, t, g);
+}
+
 /* A snapshot of the variables of whoever makes a task here. */
 static struct context *inherit(struct runtime *rt)
 {
@@ -229,21 +238,40 @@ static struct context *inherit(struct runtime *rt)
     return c ? context_ref(c) : NULL;
 }
 
-struct rota_task *task_new(struct runtime *rt, struct group *g,
-                           const struct task_spec *spec)
+/* A record for a task of `rt`; NULL: no memory. */
+static inline struct rota_task *record_get(struct runtime *rt)
 {
-    struct rota_task *t = spares_get(&rt->records, sizeof *t);
+    struct rota_task *t = spares_get(&rt->records);
+    if (t)
+        return t;
+    t = malloc(sizeof *t);
+    if (t)
+        task_init(t, rt);
+    return t;
+}
+
+/* task_new; inline, for spawning is what a program of tasks does most. */
+static inline struct rota_task *make(struct runtime *rt, struct group *g,
+                                     const struct task_spec *spec)
+{
+    struct rota_task *t = record_get(rt);
     struct stack *stack =
         t ? stack_get(&rt->loop.stacks, task_stack_size(spec)) : NULL;
     if (!stack) {
         free(t);
         return NULL;
     }
-    task_set_up(t, rt, stack, spec);
+    set_up(t, rt, stack, spec);
     t->context = inherit(rt);
-    task_admit(t, g);
-    start(t, spec->options && spec->options->eager);
+    admit(rt, t, g);
+    start(rt, t, spec->options && spec->options->eager);
     return t;
+}
+
+struct rota_task *task_new(struct runtime *rt, struct group *g,
+                           const struct task_spec *spec)
+{
+    return make(rt, g, spec);
 }
 
 void task_free(struct rota_task *t)
@@ -257,14 +285,16 @@ void task_free(struct rota_task *t)
     record_put(rt, t);
 }
 
-static rota_task *spawn(const struct task_spec *spec)
+static inline rota_task *spawn(const struct task_spec *spec)
 {
     struct runtime *rt = runtime_current();
     rota_loop *on = spec->options ? spec->options->loop : NULL;
-    if (rt && on)
-        return loops_spawn(rt, on, spec);
+    if (rt && on) {
+        struct task_spec far = *spec; /* else `spec` would have to be memory */
+        return loops_spawn(rt, on, &far);
+    }
     if (rt)
-        return task_new(rt, &rt->background, spec);
+        return make(rt, &rt->background, spec);
     misuse(-EPERM, "a task spawned outside of a running loop");
     return NULL;
 }
@@ -330,6 +360,16 @@ bool task_waits_for(struct rota_task *t, struct rota_task *me)
     return false;
 }
 
+/* task_waits_for; mostly `t` waits for nobody and has opened nothing. */
+static inline bool is_circle(struct rota_task *t, struct rota_task *me)
+{
+    if (t == me)
+        return true;
+    if (t->runtime != me->runtime || (!t->awaits && t->scope == t->root))
+        return false;
+    return task_waits_for(t, me);
+}
+
 /* Parks on a task's end; knows who waits for whom meanwhile. */
 static int park_on(struct rota_task *t, struct rota_task *me, bool shielded)
 {
@@ -348,7 +388,7 @@ int rota_join(rota_task *t, rota_outcome *out)
         return rc;
     if (!t)
         return -ENOMEM;
-    if (task_waits_for(t, me))
+    if (is_circle(t, me))
         return -EDEADLK;
     if (t->runtime != me->runtime)
         return far_join(t, me, out);
@@ -395,7 +435,7 @@ static int check_await(rota_task *t, struct rota_task **me)
         return misuse(-EPERM, "a task awaited outside of a task");
     if (!t)
         return -ENOMEM;
-    if (task_waits_for(t, *me))
+    if (is_circle(t, *me))
         return misuse(-EDEADLK, "task %s awaits itself", t->co.coro.name);
     return 0;
 }

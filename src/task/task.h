@@ -60,8 +60,13 @@ struct clause {
     struct rota_task *task; /* set by wait_park */
     const struct wait_kind *kind;
     const void *object; /* what is waited for: reports show the address */
-    void *record;       /* the kind's own, if it needs any: */
-    intptr_t detail;    /* where, and what */
+    union {             /* the kind's own, if it needs any: */
+        struct {
+            void *record;    /* where, */
+            intptr_t detail; /* and what; */
+        };
+        struct timer timer; /* or until when */
+    };
 };
 
 /* Who could end the wait; NULL: nobody in particular, or several. */
@@ -124,7 +129,8 @@ struct rota_task {
     bool counted;    /* among those that come from its crew */
     rota_time since; /* when it parked: the turn's time */
 
-    struct clause alone; /* of a wait in one queue (wait_in) */
+    struct clause alone; /* of a wait for one thing (wait_in, wait_alone); in
+                            no queue else */
     rota_fn *fn;
     void *arg;
     struct scope *root;      /* its own level; on its stack, as long as it
@@ -137,7 +143,6 @@ struct rota_task {
     unsigned cancels;         /* requests, less those taken back */
     unsigned deliveries;      /* of the cancellation it is under */
     struct rota_task *awaits; /* to find those who wait for themselves */
-    struct start *start;      /* rota_group_start waits for its word; NULL */
     struct defer *defers;     /* newest first */
     struct rota_future done;
     struct far far; /* what other threads ask of it */
@@ -181,8 +186,12 @@ struct rota_task *task_new(struct runtime *rt, struct group *g,
 /* The stack such a task needs, in bytes; 0: the default. */
 size_t task_stack_size(const struct task_spec *spec);
 
-/* Fills the record of a task, but for its place among others; any thread. */
-void task_set_up(struct rota_task *t, struct runtime *rt, struct stack *stack,
+/* Makes a record of fresh memory: sets what an ended task leaves as it found
+ * it, so that the next one in the same record need not; any thread. */
+void task_init(struct rota_task *t, struct runtime *rt);
+
+/* Sets the rest for a new task, but for its place among others; any thread. */
+void task_set_up(struct rota_task *t, struct stack *stack,
                  const struct task_spec *spec);
 
 /* Gives it its place; its loop's thread. */
@@ -269,6 +278,23 @@ static inline int wait_done(struct rota_task *t, int rc)
     return rc;
 }
 
+/*
+ * The loop of the running task, in *task, when a call of it may be begun and
+ * done at once, which then takes one from the loop's budget; NULL: the long way
+ * must find out what stands against it. A call that looks here first, and
+ * leaves the rest to a function of its own, saves no registers on its usual
+ * way: a third of what an item through a queue costs.
+ */
+static inline struct loop *wait_quick(struct rota_task **task)
+{
+    struct coro_thread *thread = coro_thread();
+    struct rota_task *t = *task = task_on(thread);
+    if (!t || t->scope->visible)
+        return NULL;
+    struct loop *l = container_of(thread, struct loop, thread);
+    return l->budget > 0 ? l : NULL;
+}
+
 /* Parks the running task until one of its clauses fires, or a cancellation
  * does; returns what the winner gave. The clauses are set up by the caller
  * (clause_init). */
@@ -284,6 +310,10 @@ int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
 int wait_in(struct rota_task *t, struct list *queue,
             const struct wait_kind *kind, const void *object, void *record,
             intptr_t detail);
+
+/* The same in no queue: who ends it knows the task (wait_end). */
+int wait_alone(struct rota_task *t, const struct wait_kind *kind,
+               const void *object, bool shielded);
 
 /* The same, not ended by cancellation. */
 int wait_park_shielded(struct rota_task *t, struct clause *clauses,
@@ -329,19 +359,35 @@ void clause_deliver(struct clause *c, int rc);
 /* clause_fire for a clause of any wait. */
 void clause_fire_any(struct clause *c, int rc) ROTA_INTERNAL(clause_fire_any);
 
+/* Wins the wait of a task in its own clause, which is in no queue. */
+static inline void wait_end(struct rota_task *t, int rc)
+{
+    t->wake_rc = rc;
+    t->clauses = NULL;
+    loop_ready(task_loop(t), &t->co.ready);
+}
+
+/* Is it the task's own, which stands for all that the task waits for? */
+static inline bool clause_is_alone(const struct clause *c)
+{
+    return c == &c->task->alone;
+}
+
+/* clause_fire of such a one. */
+static inline void clause_fire_alone(struct clause *c, int rc)
+{
+    list_remove(&c->link);
+    wait_end(container_of(c, struct rota_task, alone), rc);
+}
+
 /* Wins the wait for `c` with the result `rc`. Does not switch. The clause is
  * dead on return. */
 static inline void clause_fire(struct clause *c, int rc)
 {
-    struct rota_task *t = c->task;
-    if (c != &t->alone) {
+    if (clause_is_alone(c))
+        clause_fire_alone(c, rc);
+    else
         clause_fire_any(c, rc);
-        return;
-    }
-    list_remove(&c->link);
-    t->wake_rc = rc;
-    t->clauses = NULL;
-    loop_ready(task_loop(t), &t->co.ready);
 }
 
 /* The same, and the task runs at once, until it next pauses or ends. */

@@ -66,17 +66,24 @@ int wait_refuse(struct rota_task *t)
     return deliver(t);
 }
 
-/* The wait begins: its clauses may fire. */
-static inline void arm(struct loop *l, struct rota_task *t,
-                       struct clause *clauses, unsigned count)
+/* The wait begins: its clauses, which know their task, may fire. */
+static inline void begin(struct loop *l, struct rota_task *t,
+                         struct clause *clauses, unsigned count, bool shielded)
 {
-    for (unsigned i = 0; i < count; i++)
-        clauses[i].task = t;
     t->clauses = clauses;
     t->clause_count = count;
     t->lingering = 0;
+    t->shielded = shielded;
     t->interrupted = false;
     t->since = l->now;
+}
+
+static inline void arm(struct loop *l, struct rota_task *t,
+                       struct clause *clauses, unsigned count, bool shielded)
+{
+    for (unsigned i = 0; i < count; i++)
+        clauses[i].task = t;
+    begin(l, t, clauses, count, shielded);
 }
 
 /* What the wait that is over returns. */
@@ -87,17 +94,28 @@ static inline int outcome(struct rota_task *t)
     return t->wake_rc;
 }
 
-static int won(struct coro_thread *thread)
+static __attribute__((noinline)) int won_after(struct coro_thread *thread)
 {
     coro_resume(thread);
     return outcome(container_of(thread->current, struct rota_task, co.coro));
 }
 
+/* A wait goes on here. The usual way calls nothing, so that it saves no
+ * registers. */
+static int won(struct coro_thread *thread)
+{
+    struct rota_task *t =
+        container_of(thread->current, struct rota_task, co.coro);
+    if (!coro_is_plain(thread) || t->interrupted)
+        return won_after(thread);
+    coro_resume(thread);
+    return t->wake_rc;
+}
+
 int wait_park(struct rota_task *t, struct clause *clauses, unsigned count)
 {
     struct loop *l = loop_here();
-    t->shielded = false;
-    arm(l, t, clauses, count);
+    arm(l, t, clauses, count, false);
     return loop_pause_last(l, won);
 }
 
@@ -105,8 +123,17 @@ int wait_park_shielded(struct rota_task *t, struct clause *clauses,
                        unsigned count)
 {
     struct loop *l = loop_here();
-    t->shielded = true;
-    arm(l, t, clauses, count);
+    arm(l, t, clauses, count, true);
+    return loop_pause_last(l, won);
+}
+
+int wait_alone(struct rota_task *t, const struct wait_kind *kind,
+               const void *object, bool shielded)
+{
+    struct loop *l = task_loop(t);
+    t->alone.kind = kind;
+    t->alone.object = object;
+    begin(l, t, &t->alone, 1, shielded);
     return loop_pause_last(l, won);
 }
 
@@ -121,16 +148,14 @@ int wait_in(struct rota_task *t, struct list *queue,
     c->object = object;
     c->record = record;
     c->detail = detail;
-    t->shielded = false;
-    arm(l, t, c, 1);
+    begin(l, t, c, 1, false);
     return loop_pause_last(l, won);
 }
 
 void wait_arm(struct rota_task *t, struct clause *clauses, unsigned count,
               struct claim *claim)
 {
-    t->shielded = false;
-    arm(loop_here(), t, clauses, count);
+    arm(loop_here(), t, clauses, count, false);
     t->claim = claim;
     if (claim) {
         atomic_init(&claim->word, CLAIM_OPEN);

@@ -212,7 +212,7 @@ static size_t future_left(void)
 
 static size_t future_waiters(void)
 {
-    return length(&future->watches);
+    return (future->waiter != NULL) + length(&future->watches);
 }
 
 /* As they stand in the table. */
