@@ -212,8 +212,10 @@ static int recv_shared(struct rota_chan *c, struct rota_task *me, void *elem,
     return wait_done(me, rc);
 }
 
-BOTH_WAYS int send_on(struct rota_chan *c, const void *elem, const void *end)
+int chan_send(struct rota_chan *c, const void *elem, const void *end)
 {
+    if (!c)
+        return -EINVAL;
     struct coro_thread *thread = coro_thread();
     struct rota_task *me;
     int rc = wait_begin_on(thread, &me);
@@ -233,8 +235,10 @@ BOTH_WAYS int send_on(struct rota_chan *c, const void *elem, const void *end)
     return wait_done(me, rc);
 }
 
-BOTH_WAYS int recv_on(struct rota_chan *c, void *elem, const void *end)
+int chan_recv(struct rota_chan *c, void *elem, const void *end)
 {
+    if (!c)
+        return -EINVAL;
     struct coro_thread *thread = coro_thread();
     struct rota_task *me;
     int rc = wait_begin_on(thread, &me);
@@ -252,16 +256,6 @@ BOTH_WAYS int recv_on(struct rota_chan *c, void *elem, const void *end)
     if (peer)
         clause_fire(peer, 0);
     return wait_done(me, rc);
-}
-
-int chan_send(struct rota_chan *c, const void *elem, const void *end)
-{
-    return send_on(c, elem, end);
-}
-
-int chan_recv(struct rota_chan *c, void *elem, const void *end)
-{
-    return recv_on(c, elem, end);
 }
 
 int chan_try_send(struct rota_chan *c, const void *elem)
@@ -290,14 +284,53 @@ int chan_try_recv(struct rota_chan *c, void *elem)
     return rc;
 }
 
+/* The loop, where a call can be done with without a call of another function,
+ * or waits at once; else NULL. A channel at home is not a shared one. */
+static inline struct loop *quick(const struct rota_chan *c,
+                                 struct rota_task **me)
+{
+    struct loop *l = wait_quick(me);
+    return l && c && c->home == l->thread.errno_at && !c->closed ? l : NULL;
+}
+
+/* The first of a queue, if it waits for nothing else; NULL. */
+static inline struct clause *lone(const struct list *queue)
+{
+    struct clause *first = container_of(queue->next, struct clause, link);
+    return !list_empty(queue) && clause_is_alone(first) ? first : NULL;
+}
+
+static inline int meet(struct loop *l, struct clause *peer)
+{
+    clause_fire_alone(peer, 0);
+    l->budget--;
+    return 0;
+}
+
 int rota_chan_send(rota_chan *c, const void *elem)
 {
-    return c ? send_on(c, elem, NULL) : -EINVAL;
+    struct rota_task *me;
+    struct loop *l = quick(c, &me);
+    struct clause *peer = l ? lone(&c->receivers) : NULL;
+    if (peer && ring_copy_word(&c->ring, peer->record, elem))
+        return meet(l, peer);
+    if (l && list_empty(&c->receivers) && c->ring.count == c->capacity)
+        return wait_in(me, &c->senders, &chan_send_wait, c, (void *)elem, 0);
+    return chan_send(c, elem, NULL);
 }
 
 int rota_chan_recv(rota_chan *c, void *elem)
 {
-    return c ? recv_on(c, elem, NULL) : -EINVAL;
+    struct rota_task *me;
+    struct loop *l = quick(c, &me);
+    if (!l || c->ring.count > 0)
+        return chan_recv(c, elem, NULL);
+    struct clause *peer = lone(&c->senders);
+    if (peer && ring_copy_word(&c->ring, elem, peer->record))
+        return meet(l, peer);
+    if (list_empty(&c->senders))
+        return wait_in(me, &c->receivers, &chan_recv_wait, c, elem, 0);
+    return chan_recv(c, elem, NULL);
 }
 
 int rota_chan_try_send(rota_chan *c, const void *elem)

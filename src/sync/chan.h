@@ -84,7 +84,7 @@ static inline void chan_wake(struct rota_chan *c, struct clause *peer)
         clause_fire(peer, 0);
 }
 
-/* The calls, of the channel or one of its ends. */
+/* The calls, of the channel (NULL: -EINVAL) or one of its ends. */
 int chan_send(struct rota_chan *c, const void *elem, const void *end);
 int chan_recv(struct rota_chan *c, void *elem, const void *end);
 int chan_try_send(struct rota_chan *c, const void *elem);

@@ -137,6 +137,35 @@ void rota_queue_unref(rota_queue *q)
     free(q);
 }
 
+/* The usual way in: no getter waits, and there is room. */
+static inline bool put_quickly(rota_queue *q, void *item)
+{
+    struct items *items = &q->items;
+    struct rota_task *me;
+    struct loop *l = wait_quick(&me);
+    if (!l || q->getters.home != l->thread.errno_at ||
+        items->count >= q->most || !list_empty(&q->getters.queue) ||
+        items->count == items->room || items->kind == ROTA_QUEUE_PRIORITY)
+        return false;
+    items_put(items, item, 0);
+    q->unfinished++;
+    l->budget--;
+    return true;
+}
+
+/* The usual way out: the first item, and no putter waits. */
+static inline bool get_quickly(rota_queue *q, void *at)
+{
+    struct rota_task *me;
+    struct loop *l = wait_quick(&me);
+    if (!l || q->getters.home != l->thread.errno_at || q->items.count == 0 ||
+        q->items.kind != ROTA_QUEUE_FIFO || !list_empty(&q->putters.queue))
+        return false;
+    hand_out(items_get(&q->items), at);
+    l->budget--;
+    return true;
+}
+
 int rota_queue_put_priority(rota_queue *q, void *item, int64_t priority)
 {
     struct rota_task *me;
@@ -151,7 +180,7 @@ int rota_queue_put_priority(rota_queue *q, void *item, int64_t priority)
 
 int rota_queue_put(rota_queue *q, void *item)
 {
-    return rota_queue_put_priority(q, item, 0);
+    return put_quickly(q, item) ? 0 : rota_queue_put_priority(q, item, 0);
 }
 
 int rota_queue_try_put_priority(rota_queue *q, void *item, int64_t priority)
@@ -165,7 +194,7 @@ int rota_queue_try_put(rota_queue *q, void *item)
     return rota_queue_try_put_priority(q, item, 0);
 }
 
-int rota_queue_get(rota_queue *q, void *at)
+static __attribute__((noinline)) int get_or_wait(rota_queue *q, void *at)
 {
     struct rota_task *me;
     int rc = begin(q, &me);
@@ -175,6 +204,11 @@ int rota_queue_get(rota_queue *q, void *at)
     if (rc != -EAGAIN)
         return wait_done(me, rc);
     return waiters_wait(&q->getters, me, &get_wait, q, at, 0);
+}
+
+int rota_queue_get(rota_queue *q, void *at)
+{
+    return get_quickly(q, at) ? 0 : get_or_wait(q, at);
 }
 
 int rota_queue_try_get(rota_queue *q, void *at)

@@ -25,14 +25,22 @@ void ring_fini(struct ring *r);
 /* Doubles the room: 0, or -ENOMEM. */
 int ring_grow(struct ring *r);
 
-/* Copies an element; the usual sizes without a call. */
-static inline void ring_copy(const struct ring *r, void *to, const void *from)
+/* Copies an element of a usual size, without a call; false: it is not. */
+static inline bool ring_copy_word(const struct ring *r, void *to,
+                                  const void *from)
 {
     if (r->size == sizeof(uint64_t))
         memcpy(to, from, sizeof(uint64_t));
     else if (r->size == sizeof(uint32_t))
         memcpy(to, from, sizeof(uint32_t));
-    else if (r->size)
+    else
+        return false;
+    return true;
+}
+
+static inline void ring_copy(const struct ring *r, void *to, const void *from)
+{
+    if (!ring_copy_word(r, to, from) && r->size)
         memcpy(to, from, r->size);
 }
 
