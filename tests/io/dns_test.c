@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "io/net.h"
 
@@ -378,6 +379,85 @@ DNS_TEST("100 slow lookups leave files, user work and computing alone",
     CHECK_INT(asked, TASKS);
     CHECK_INT(asking_most, 32);
     return 0;
+}
+
+/* What all but the threads of files can do, and those of names. */
+static void check_others(void)
+{
+    int number = 42, ends[2];
+    char c;
+    CHECK_INT(rota_to_thread(answer, &number), 42);
+    CHECK_INT(rota_to_cpu(answer, &number), 42);
+    CHECK_INT(find("meanwhile.test"), 1);
+    CHECK_INT(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    CHECK_INT(rota_write(ends[1], "x", 1), 1);
+    CHECK_INT(rota_read(ends[0], &c, 1), 1);
+    CHECK_INT(rota_close(ends[0]), 0);
+    CHECK_INT(rota_close(ends[1]), 0);
+}
+
+static atomic_bool released;
+static atomic_int held;
+
+int __wrap_chmod(const char *path, mode_t mode);
+
+/* A file system that does not answer. */
+int __wrap_chmod(const char *path, mode_t mode)
+{
+    (void)path, (void)mode;
+    atomic_fetch_add(&held, 1);
+    while (!atomic_load(&released))
+        usleep(200);
+    return 0;
+}
+
+static ROTA_ASYNC(change_mode, (const char *, path))
+{
+    return rota_chmod(path, 0700);
+}
+
+/* PITFALL 54 */
+DNS_TEST("calls on files that hang leave user work, computing and names alone",
+         .threads = 1)
+{
+    enum { THREADS = 64 };
+    rota_task *t[TASKS]; /* more than files have threads */
+    for (int i = 0; i < TASKS; i++)
+        t[i] = rota_create_task(change_mode, "/remote");
+    while (atomic_load(&held) < THREADS)
+        CHECK_INT(rota_sleep(rota_us(200)), 0);
+    check_others();
+    CHECK_INT(atomic_load(&held), THREADS);
+    atomic_store(&released, true);
+    return rota_gather(t, TASKS, NULL, 0);
+}
+
+static int hold(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&released))
+        usleep(200);
+    return 0;
+}
+
+static ROTA_ASYNC(hold_thread, (bool, computes))
+{
+    return computes ? rota_to_cpu(hold, NULL) : rota_to_thread(hold, NULL);
+}
+
+/* PITFALL 54 */
+DNS_TEST("user work and computing that block all threads leave names alone",
+         .threads = 2, .cpu_threads = 1)
+{
+    rota_task *t[8];
+    for (int i = 0; i < 8; i++)
+        t[i] = rota_create_task(hold_thread, i % 2 == 1);
+    settle();
+    CHECK_INT(find("meanwhile.test"), 1);
+    for (int i = 0; i < 8; i++)
+        CHECK(!rota_task_done(t[i]));
+    atomic_store(&released, true);
+    return rota_gather(t, 8, NULL, 0);
 }
 
 DNS_TEST("as many threads look up names as the options say", .dns_threads = 3)
