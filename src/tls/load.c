@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,6 +85,38 @@ static int name_authorities(SSL_CTX *ssl, const char *path, char *text)
     return 0;
 }
 
+/* Its key can be used, and its extensions make sense. They are looked at here,
+ * and not by the first handshake. */
+static bool is_usable(X509 *cert)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(cert);
+    return key && EVP_PKEY_get_security_bits(key) > 0 &&
+           !(X509_get_extension_flags(cert) & EXFLAG_INVALID);
+}
+
+/*
+ * OpenSSL takes a certificate of which it cannot read all, and that for want
+ * of memory too: every peer would be refused by it, as long as the context
+ * lives. One that is usable when it is read again is such a one; others are of
+ * kinds that OpenSSL does not know, and stand in the system's store by right.
+ */
+static int check_trust(SSL_CTX *ssl)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(ssl);
+    STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+        X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+        if (!cert || is_usable(cert))
+            continue;
+        X509 *again = X509_dup(cert);
+        bool unread = !again || is_usable(again);
+        X509_free(again);
+        if (unread)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 static int load_trust(SSL_CTX *ssl, const struct tls_config *c, char *text)
 {
     const char *file = c->options.ca_file, *path = c->options.ca_path;
@@ -118,6 +151,8 @@ static int load_verify(SSL_CTX *ssl, const struct tls_config *c, char *text)
     if (mode == SSL_VERIFY_NONE)
         return 0;
     int rc = load_trust(ssl, c, text);
+    if (rc == 0)
+        rc = check_trust(ssl);
     if (rc == 0 && c->options.crl_file)
         rc = load_revoked(ssl, c->options.crl_file, text);
     return rc;
