@@ -17,7 +17,8 @@ typedef struct rota_ledger {
     size_t handles; /* of tasks that have ended, not dropped; in debug */
     size_t stacks;  /* in use */
     size_t timers;  /* armed */
-    size_t ops;     /* the kernel has */
+    size_t ops;     /* the kernel has, those on files too where a ring does
+                       them; on threads they are none */
     size_t fds;     /* open now, and not when the loop began; in debug */
 } rota_ledger;
 

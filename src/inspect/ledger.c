@@ -107,6 +107,11 @@ static void each_op(struct loop *l, void (*fn)(const struct op *, void *),
         l->backend->each_op(l->backend_state, fn, arg);
 }
 
+static size_t file_ops(struct loop *l)
+{
+    return l->backend->file_ops ? l->backend->file_ops(l->backend_state) : 0;
+}
+
 static size_t count(const struct list *head)
 {
     size_t n = 0;
@@ -123,6 +128,7 @@ void ledger_take(struct runtime *rt, rota_ledger *l)
         .stacks = rt->loop.stacks.live,
         .timers = rt->loop.timers.count,
     };
+    l->ops = file_ops(&rt->loop);
     each_op(&rt->loop, count_op, &l->ops);
 }
 
@@ -161,6 +167,9 @@ void ledger_report(struct runtime *rt, const rota_ledger *l)
         rota_log(ROTA_LOG_WARNING, "leak: %zu timers", l->timers);
     if (l->stacks > 0)
         rota_log(ROTA_LOG_WARNING, "leak: %zu stacks", l->stacks);
+    if (file_ops(&rt->loop) > 0)
+        rota_log(ROTA_LOG_WARNING, "leak: %zu operations on files",
+                 file_ops(&rt->loop));
     each_op(&rt->loop, log_op, NULL);
 }
 

@@ -49,6 +49,9 @@ struct backend {
     void (*each_op)(void *state, void (*fn)(const struct op *op, void *arg),
                     void *arg);
 
+    /* How many file ops are armed; NULL: none ever. */
+    size_t (*file_ops)(void *state);
+
     /* The calls on the sockets of its world; NULL: the system's. */
     const struct sock_calls *sockets;
 };

@@ -685,4 +685,5 @@ const struct backend backend_uring = {
     .poll = uring_poll,
     .busy = uring_busy,
     .each_op = uring_each_op,
+    .file_ops = uring_file_ops,
 };

@@ -71,12 +71,13 @@ void uring_teardown(struct uring *u);
 struct io_uring_sqe *uring_take_sqe(struct uring *u);
 
 /* Files (uring_file.c): as file_op_submit, file_op_cancel; the completion of
- * one; and the end of all, to be told to nobody. */
+ * one; the end of all, to be told to nobody; how many there are. */
 unsigned uring_file_kinds(const struct io_uring_probe *probe);
 int uring_file_submit(void *state, struct file_op *op);
 void uring_file_cancel(void *state, struct file_op *op);
 void uring_file_complete(struct uring *u, struct file_op *op, int rc);
 void uring_file_end_all(struct uring *u);
+size_t uring_file_ops(void *state);
 
 static inline char *uring_buffer(struct uring *u, unsigned id)
 {

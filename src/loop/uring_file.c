@@ -205,3 +205,12 @@ void uring_file_end_all(struct uring *u)
             uring_file_cancel(u, op);
     }
 }
+
+size_t uring_file_ops(void *state)
+{
+    const struct uring *u = state;
+    size_t n = 0;
+    list_each (it, &u->files)
+        n++;
+    return n;
+}

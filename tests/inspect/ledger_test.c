@@ -2,6 +2,7 @@
  * The ledger: nothing is left when all was given back, and what was not is
  * counted, and named in debug mode.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -164,6 +165,32 @@ TEST("an operation on several pieces of memory is named too")
     rota_ledger l = run_debug(leave_vectors);
     CHECK_INT(l.ops, 1);
     CHECK_HAS(lines, "leak: operation read on descriptor ");
+}
+
+static int make_root(void *arg)
+{
+    (void)arg;
+    return rota_mkdir("/", 0700) == -EEXIST ? 0 : -EIO;
+}
+
+static int use_file(void *arg)
+{
+    (void)arg;
+    rota_task_options eager = { .eager = true };
+    rota_ledger l;
+    rota_task *t = rota_spawn(make_root, NULL, &eager);
+    rota_ledger_get(&l);
+    CHECK_INT(l.ops, strcmp(rota_backend_name(), "uring") == 0);
+    CHECK_INT(rota_await(t), 0);
+    rota_ledger_get(&l);
+    CHECK_INT(l.ops, 0);
+    return 0;
+}
+
+TEST("a file's operation counts where the kernel does it by itself")
+{
+    test_needs_kernel();
+    CHECK_INT(run_debug(use_file).ops, 0);
 }
 
 TEST("ROTA_DEBUG=1 is debug mode, ROTA_DEBUG=0 is not")
