@@ -209,8 +209,7 @@ static int waits(void *arg)
     int rc = 0;
     char data[4];
     CHECK_INT(rota_read(e.in, data, 4), 1);
-    ROTA_TIMEOUT(rota_ms(1), rc)
-    {
+    ROTA_TIMEOUT (rota_ms(1), rc) {
         rc = rota_wait_fd(e.in, POLLIN);
     }
     CHECK_INT(rc, -ETIMEDOUT);
@@ -312,6 +311,39 @@ TEST_LIMITED("PITFALL 26: signals that interrupt every call change nothing",
     struct sigaction a = { .sa_handler = tick }; /* no SA_RESTART */
     CHECK_INT(sigaction(SIGALRM, &a, NULL), 0);
     run_clean(storm);
+}
+
+static int pump_often(void *arg)
+{
+    for (int i = 0; i < 20; i++) {
+        CHECK_INT(pumps(arg), 0);
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    }
+    return 0;
+}
+
+/* PITFALL 26 */
+TEST_LIMITED("a process that is stopped and continued again and again goes on",
+             120)
+{
+    test_needs_kernel();
+    pid_t pid = fork();
+    if (pid == 0) {
+        run_clean(pump_often);
+        _exit(0);
+    }
+    int status = 0, stops = 0;
+    pid_t ended = 0;
+    for (; ended == 0; stops++) {
+        kill(pid, SIGSTOP);
+        usleep(1000);
+        kill(pid, SIGCONT);
+        usleep(1000);
+        ended = waitpid(pid, &status, WNOHANG);
+    }
+    CHECK_INT(ended, pid);
+    CHECK_INT(status, 0);
+    CHECK(stops > 1);
 }
 
 static void reads_outside(void)

@@ -343,6 +343,22 @@ TEST("PITFALL 29: refused connections and bad ports leave nothing open")
     run_clean(refused);
 }
 
+static int unreachable(void *arg)
+{
+    (void)arg;
+    rota_stream *s = NULL;
+    /* No connection leads to a broadcast address (connect(2), Linux). */
+    CHECK_INT(rota_open_connection("255.255.255.255", 80, &s), -ENETUNREACH);
+    CHECK(s == NULL);
+    return 0;
+}
+
+TEST("PITFALL 29: what cannot be reached is told at once")
+{
+    test_needs_kernel();
+    run_clean(unreachable);
+}
+
 /* A socket bound to the port it connects to: the loopback joins it to
  * itself. */
 static int to_itself(void *arg)

@@ -202,6 +202,38 @@ TEST("a burst of one signal is one call, real-time ones are each")
     CHECK_INT(rota_run(burst, NULL, NULL), 0);
 }
 
+enum { CHILDREN = 100 };
+
+static void reap_children(void *count)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ++*(int *)count;
+}
+
+static int many_children(void *arg)
+{
+    (void)arg;
+    CHECK_INT(rota_add_signal_handler(SIGCHLD, reap_children, &calls[0]), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        CHECK(pid > 0);
+    }
+    while (calls[0] < CHILDREN)
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+    CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
+    CHECK_INT(errno, ECHILD);
+    return 0;
+}
+
+/* PITFALL 57 */
+TEST("SIGCHLD of many children comes at least once after the last of them")
+{
+    test_needs_kernel();
+    CHECK_INT(rota_run(many_children, NULL, NULL), 0);
+}
+
 static void end_main(void *main)
 {
     rota_task_cancel(main, "SIGUSR1");
