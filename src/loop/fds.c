@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 128 };
-
 void fds_init(struct fds *t)
 {
     memset(t, 0, sizeof *t);
@@ -23,14 +21,6 @@ void fds_fini(struct fds *t)
     free(t->chunks);
 }
 
-struct fd_slot *fds_find(const struct fds *t, int fd)
-{
-    size_t chunk = (size_t)fd / CHUNK;
-    if (chunk >= t->count || !t->chunks[chunk])
-        return NULL;
-    return &t->chunks[chunk][fd % CHUNK];
-}
-
 static int grow(struct fds *t, size_t chunk)
 {
     if (chunk >= t->count) {
@@ -42,16 +32,13 @@ static int grow(struct fds *t, size_t chunk)
         t->chunks = more;
         t->count = count;
     }
-    t->chunks[chunk] = calloc(CHUNK, sizeof **t->chunks);
+    t->chunks[chunk] = calloc(FDS_CHUNK, sizeof **t->chunks);
     return t->chunks[chunk] ? 0 : -ENOMEM;
 }
 
-struct fd_slot *fds_slot(struct fds *t, int fd)
+struct fd_slot *fds_make(struct fds *t, int fd)
 {
-    struct fd_slot *slot = fds_find(t, fd);
-    if (slot || grow(t, (size_t)fd / CHUNK) < 0)
-        return slot;
-    return fds_find(t, fd);
+    return grow(t, (size_t)fd / FDS_CHUNK) < 0 ? NULL : fds_find(t, fd);
 }
 
 int fds_arm(struct fds *t, struct fd_slot *slot, struct op *op)
@@ -96,7 +83,7 @@ int fds_forget(struct fds *t, int fd)
 
 int fds_end(const struct fds *t)
 {
-    return (int)(t->count * CHUNK);
+    return (int)(t->count * FDS_CHUNK);
 }
 
 void fds_each_op(const struct fds *t,

@@ -32,6 +32,8 @@ struct fd_slot {
     bool out_blocks : 1;  /* the same, to be written */
 };
 
+enum { FDS_CHUNK = 128 }; /* slots */
+
 struct fd_queue {
     struct fd_slot *first;
     struct fd_slot **last;
@@ -47,11 +49,24 @@ struct fds {
 void fds_init(struct fds *t);
 void fds_fini(struct fds *t);
 
-/* The slot of `fd` (>= 0), made when there is none; NULL without memory. */
-struct fd_slot *fds_slot(struct fds *t, int fd);
+/* The slot of a descriptor (>= 0) that has one, else NULL. */
+static inline struct fd_slot *fds_find(const struct fds *t, int fd)
+{
+    size_t chunk = (unsigned)fd / FDS_CHUNK;
+    if (chunk >= t->count || !t->chunks[chunk])
+        return NULL;
+    return &t->chunks[chunk][(unsigned)fd % FDS_CHUNK];
+}
 
-/* The slot of a descriptor that has one, else NULL. */
-struct fd_slot *fds_find(const struct fds *t, int fd);
+/* Makes one for a descriptor that has none; NULL: no memory. */
+struct fd_slot *fds_make(struct fds *t, int fd);
+
+/* The slot of `fd`, made when there is none; NULL without memory. */
+static inline struct fd_slot *fds_slot(struct fds *t, int fd)
+{
+    struct fd_slot *slot = fds_find(t, fd);
+    return slot ? slot : fds_make(t, fd);
+}
 
 /* Makes `op` the op of its direction: 0 or -EBUSY. */
 int fds_arm(struct fds *t, struct fd_slot *slot, struct op *op);

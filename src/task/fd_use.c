@@ -47,25 +47,31 @@ __attribute__((noinline)) static struct fd_table *table(void)
     return &self;
 }
 
-static struct list *uses_of(int fd)
+static struct list *uses_in(struct fd_table *t, int fd)
 {
-    return &table()->uses[(unsigned)fd % BUCKETS];
+    return &t->uses[(unsigned)fd % BUCKETS];
 }
 
-bool fd_is_closing(int fd)
+static bool closing_in(struct fd_table *t, int fd)
 {
-    list_each (it, &table()->closings)
+    list_each (it, &t->closings)
         if (container_of(it, struct fd_closing, link)->fd == fd)
             return true;
     return false;
 }
 
+bool fd_is_closing(int fd)
+{
+    return closing_in(table(), fd);
+}
+
 int fd_use_begin(struct fd_use *u, int fd, void (*leave)(struct fd_use *u))
 {
-    if (fd < 0 || fd_is_closing(fd))
+    struct fd_table *t = table();
+    if (fd < 0 || closing_in(t, fd))
         return -EBADF;
     *u = (struct fd_use){ .fd = fd, .leave = leave };
-    list_push(uses_of(fd), &u->link);
+    list_push(uses_in(t, fd), &u->link);
     return 0;
 }
 
@@ -78,7 +84,7 @@ void fd_use_end(struct fd_use *u)
 
 int fd_use_write(struct fd_use *u)
 {
-    list_each (it, uses_of(u->fd)) {
+    list_each (it, uses_in(table(), u->fd)) {
         struct fd_use *other = container_of(it, struct fd_use, link);
         if (other->fd == u->fd && other->writes)
             return -EBUSY;
@@ -96,7 +102,7 @@ int fd_use_drain(struct rota_task *t, int fd, struct fd_closing *c)
     *c = (struct fd_closing){ .fd = fd };
     clause_init(&c->clause, &close_wait, NULL);
     list_push(&table()->closings, &c->link);
-    list_each (it, uses_of(fd)) {
+    list_each (it, uses_in(table(), fd)) {
         struct fd_use *u = container_of(it, struct fd_use, link);
         if (u->fd != fd)
             continue;
