@@ -187,6 +187,23 @@ TASK_TEST("many tasks await one future and wake in the order they came")
     rota_future_unref(f);
 }
 
+TASK_TEST("who comes after the first to await a future has gone comes last")
+{
+    rota_future *f = rota_future_new();
+    rota_task *first = rota_create_task(wait_for_it, f, "a");
+    rota_task *second = rota_create_task(wait_for_it, f, "b");
+    CHECK_INT(rota_sleep(0), 0);
+    rota_task_cancel(first, NULL);
+    CHECK_INT(rota_await(first), -ROTA_ECHILD);
+    rota_task *third = rota_create_task(wait_for_it, f, "c");
+    CHECK_INT(rota_sleep(0), 0);
+    CHECK_INT(rota_future_set(f, 5, NULL, NULL), 0);
+    CHECK_INT(rota_await(third), 5);
+    CHECK_INT(rota_await(second), 5);
+    CHECK_STR(trace, "abc");
+    rota_future_unref(f);
+}
+
 TASK_TEST("a cancelled future is an outcome for who awaits it, no cancellation")
 {
     rota_future *f = rota_future_new();
