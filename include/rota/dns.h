@@ -22,8 +22,8 @@
 #include "rota/export.h"
 
 /*
- * The addresses of a host, the best one first, at most `most` of them, with
- * `port` in each. `family` is AF_INET, AF_INET6, or AF_UNSPEC for both. `host`
+ * The addresses of a host, at most `most` of them, with `port` in each: the
+ * best one first, then the families by turns (RFC 8305, 4). `family` is AF_INET, AF_INET6, or AF_UNSPEC for both. `host`
  * is a name; or a number ("127.0.0.1", "::1", "fe80::1%eth0"), "localhost", or
  * NULL for all of this machine, for which nobody is asked. Returns how many;
  * -ENOENT: no such host, or not of this family; -EAGAIN: the name servers do

@@ -28,7 +28,7 @@
 enum {
     BUCKETS = 64,
     CACHE_MOST = 256,
-    ADDRESSES_MOST = 64, /* of one name, that are looked at */
+    ADDRESSES_MOST = 64, /* of one name, that are kept */
 };
 
 static const rota_dur ttl = 30 * 1000000000LL;
@@ -138,16 +138,33 @@ static struct name *find(const char *host, int family)
 
 /* ------------------------------------------------------------ answers */
 
+/* From `a` on, the first that is, or is not, of the family. */
+static const struct addrinfo *seek(const struct addrinfo *a, int family,
+                                   bool is)
+{
+    while (a && (a->ai_family == family) != is)
+        a = a->ai_next;
+    return a;
+}
+
+/* The best comes first, and then the families take turns (RFC 8305, 4): many
+ * addresses by a way that is broken do not hide those by the other. */
 static int take_addresses(struct name *n)
 {
     int count = n->result < ADDRESSES_MOST ? n->result : ADDRESSES_MOST;
     n->addresses = calloc((size_t)count, sizeof *n->addresses);
     if (!n->addresses)
         return -ENOMEM;
-    const struct addrinfo *a = n->lookup->found;
-    for (int i = 0; i < count; i++, a = a->ai_next) {
+    const struct addrinfo *best = n->lookup->found;
+    const struct addrinfo *next[] = { best,
+                                      seek(best, best->ai_family, false) };
+    bool turn = false; /* the other family's */
+    for (int i = 0; i < count; i++, turn = !turn) {
+        turn = next[turn] ? turn : !turn;
+        const struct addrinfo *a = next[turn];
         n->addresses[i].len = a->ai_addrlen;
         memcpy(&n->addresses[i].any, a->ai_addr, a->ai_addrlen);
+        next[turn] = seek(a->ai_next, best->ai_family, !turn);
     }
     return count;
 }

@@ -55,7 +55,25 @@ int __real_getaddrinfo(const char *host, const char *service,
 int __wrap_getaddrinfo(const char *host, const char *service,
                        const struct addrinfo *hints, struct addrinfo **out);
 
-/* "none", "silent" and "broken" are that; any other is 127.0.0.1 or ::1. */
+/* Ten times ::1, and then 127.0.0.1, twice. */
+static int find_many(struct addrinfo **out)
+{
+    const struct addrinfo six = { .ai_family = AF_INET6,
+                                  .ai_socktype = SOCK_STREAM };
+    const struct addrinfo four = { .ai_family = AF_INET,
+                                   .ai_socktype = SOCK_STREAM };
+    for (int i = 0; i < 12; i++) {
+        bool late = i >= 10;
+        CHECK_INT(__real_getaddrinfo(late ? "127.0.0.1" : "::1", NULL,
+                                     late ? &four : &six, out),
+                  0);
+        out = &(*out)->ai_next;
+    }
+    return 0;
+}
+
+/* "none", "silent" and "broken" are that, "many" has a dozen; any other is
+ * 127.0.0.1 or ::1. */
 int __wrap_getaddrinfo(const char *host, const char *service,
                        const struct addrinfo *hints, struct addrinfo **out)
 {
@@ -68,6 +86,8 @@ int __wrap_getaddrinfo(const char *host, const char *service,
         errno = ENETDOWN;
         return EAI_SYSTEM;
     }
+    if (strstr(host, "many"))
+        return find_many(out);
     const char *to = hints->ai_family == AF_INET6 ? "::1" : "127.0.0.1";
     return __real_getaddrinfo(to, service, hints, out);
 }
@@ -221,6 +241,34 @@ DNS_TEST("each family is asked for by itself", .threads = 0)
     CHECK_INT(ntohs(a.v4.sin_port), 81);
     CHECK_INT(asked, 2);
     return 0;
+}
+
+DNS_TEST("of a host's addresses the best is first, then families take turns",
+         .threads = 0)
+{
+    rota_address a[16];
+    CHECK_INT(rota_getaddrinfo("many.test", 80, AF_UNSPEC, a, 16), 12);
+    for (int i = 0; i < 12; i++) {
+        int family = i == 1 || i == 3 ? AF_INET : AF_INET6;
+        CHECK_INT(a[i].any.sa_family, family);
+    }
+    CHECK_INT(rota_getaddrinfo("many.test", 80, AF_INET6, a, 16), 12);
+    return 0;
+}
+
+/* STRM-15 */
+DNS_TEST("many dead addresses of a host do not hide one that is alive",
+         .threads = 0)
+{
+    rota_stream *s;
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+    int listener = rota_listen("127.0.0.1", 0, NULL);
+    CHECK(listener >= 0);
+    CHECK_INT(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    CHECK_INT(rota_open_connection("many.test", ntohs(at.sin_port), &s), 0);
+    rota_stream_close(s);
+    return rota_close(listener);
 }
 
 /* -------------------------------------------------------- cancelling */
