@@ -86,6 +86,13 @@ bool client_say(struct client *c, const char *text)
     return client_send(c, text, strlen(text));
 }
 
+void client_get(struct client *c, const char *path)
+{
+    char text[128];
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    CHECK(client_say(c, text));
+}
+
 void client_shut(struct client *c)
 {
     CHECK_INT(shutdown(c->fd, SHUT_WR), 0);
@@ -391,7 +398,7 @@ void client_want_reset(struct client *c)
 
 void client_want_alive(struct client *c)
 {
-    CHECK(client_say(c, "GET /alive HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client_get(c, "/alive");
     client_want_body(c, 200, "GET /alive");
 }
 

@@ -46,6 +46,9 @@ void client_close(struct client *c);
 bool client_send(struct client *c, const void *bytes, size_t n);
 bool client_say(struct client *c, const char *text);
 
+/* Asks for a path, by GET; the connection stays. */
+void client_get(struct client *c, const char *path);
+
 /* Ends our side. */
 void client_shut(struct client *c);
 

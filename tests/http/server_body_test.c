@@ -60,17 +60,11 @@ TEST("WEB 3.2/23: the body of a GET, HEAD, OPTIONS or DELETE is no request")
     process_stop(&p);
 }
 
-TEST("WEB 3.2/24: a POST with neither length nor coding has no body")
+TEST_SERVED("WEB 3.2/24: a POST with neither length nor coding has no body")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "POST /echo HTTP/1.1\r\nHost: a\r\n\r\n" NEXT));
-    client_want_body(&c, 200, "");
-    want_next(&c);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, "POST /echo HTTP/1.1\r\nHost: a\r\n\r\n" NEXT));
+    client_want_body(c, 200, "");
+    want_next(c);
 }
 
 TEST("WEB 3.2/24: a body that never comes is 408, and the end")
@@ -93,25 +87,20 @@ TEST("WEB 3.2/24: a body that never comes is 408, and the end")
     process_stop(&p);
 }
 
-TEST("WEB 3.2/24: a small body that was refused is drained, and all goes on")
+TEST_SERVED(
+    "WEB 3.2/24: a small body that was refused is drained, and all goes on")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "POST /early HTTP/1.1\r\nHost: a\r\n"
-                         "Content-Length: 200000\r\n\r\n"));
-    client_want_body(&c, 413, "too much"); /* before the body is there */
-    CHECK(send_filler(&c, 200000));
-    CHECK(client_say(&c, NEXT));
-    want_next(&c);
-    CHECK(client_say(&c, "POST /early HTTP/1.1\r\nHost: a\r\n"
-                         "Transfer-Encoding: chunked\r\n\r\n"
-                         "5\r\nhello\r\n0\r\n\r\n" NEXT));
-    client_want_body(&c, 413, "too much");
-    want_next(&c);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, "POST /early HTTP/1.1\r\nHost: a\r\n"
+                        "Content-Length: 200000\r\n\r\n"));
+    client_want_body(c, 413, "too much"); /* before the body is there */
+    CHECK(send_filler(c, 200000));
+    CHECK(client_say(c, NEXT));
+    want_next(c);
+    CHECK(client_say(c, "POST /early HTTP/1.1\r\nHost: a\r\n"
+                        "Transfer-Encoding: chunked\r\n\r\n"
+                        "5\r\nhello\r\n0\r\n\r\n" NEXT));
+    client_want_body(c, 413, "too much");
+    want_next(c);
 }
 
 TEST("WEB 3.2/24: a large body that was refused ends the connection, and the "
@@ -143,44 +132,33 @@ TEST("WEB 3.2/24: a large body that was refused ends the connection, and the "
     process_stop(&p);
 }
 
-TEST("WEB 3.2/24: chunks without end behind a refusal are not read for ever")
+TEST_SERVED(
+    "WEB 3.2/24: chunks without end behind a refusal are not read for ever")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "POST /early HTTP/1.1\r\nHost: a\r\n"
-                         "Transfer-Encoding: chunked\r\n\r\n"));
+    CHECK(client_say(c, "POST /early HTTP/1.1\r\nHost: a\r\n"
+                        "Transfer-Encoding: chunked\r\n\r\n"));
     bool open = true;
     for (int i = 0; i < 10000 && open; i++)
-        open = client_say(&c, "1000\r\n") && send_filler(&c, 0x1000) &&
-               client_say(&c, "\r\n");
+        open = client_say(c, "1000\r\n") && send_filler(c, 0x1000) &&
+               client_say(c, "\r\n");
     CHECK(!open);
-    client_want(&c, 413);
-    client_close(&c);
-    process_stop(&p);
+    client_want(c, 413);
 }
 
-TEST("a body over the limit is 413, announced or in chunks")
+TEST_SERVED("a body over the limit is 413, announced or in chunks")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, POST("Content-Length: 100001")));
-    client_want_body(&c, 413, "too much");
-    CHECK(send_filler(&c, 100001));
-    client_want_alive(&c);
-    CHECK(client_say(&c, POST("Transfer-Encoding: chunked") "186a1\r\n"));
-    CHECK(send_filler(&c, 100001));
-    client_want_body(&c, 413, "too much");
-    CHECK(client_say(&c, "\r\n0\r\n\r\n"));
-    client_want_alive(&c);
-    CHECK(client_say(&c, POST("Content-Length: 100000")));
-    CHECK(send_filler(&c, 100000));
-    client_want(&c, 200);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, POST("Content-Length: 100001")));
+    client_want_body(c, 413, "too much");
+    CHECK(send_filler(c, 100001));
+    client_want_alive(c);
+    CHECK(client_say(c, POST("Transfer-Encoding: chunked") "186a1\r\n"));
+    CHECK(send_filler(c, 100001));
+    client_want_body(c, 413, "too much");
+    CHECK(client_say(c, "\r\n0\r\n\r\n"));
+    client_want_alive(c);
+    CHECK(client_say(c, POST("Content-Length: 100000")));
+    CHECK(send_filler(c, 100000));
+    client_want(c, 200);
 }
 
 /* Cuts one chunked request in two at every place. */
@@ -206,82 +184,66 @@ TEST_LIMITED("chunks cut anywhere come together again", 60)
 
 /* ------------------------------------------------------------- 25: answers */
 
-TEST("WEB 3.2/25: answers to HEAD, 204 and 304 have no body")
+TEST_SERVED("WEB 3.2/25: answers to HEAD, 204 and 304 have no body")
 {
-    struct process p;
-    struct client c;
     struct reply r;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "HEAD /big?1000 HTTP/1.1\r\nHost: a\r\n\r\n" NEXT));
-    client_read(&c, &r, REPLY_BODY_NEVER);
+    CHECK(client_say(c, "HEAD /big?1000 HTTP/1.1\r\nHost: a\r\n\r\n" NEXT));
+    client_read(c, &r, REPLY_BODY_NEVER);
     CHECK_INT(r.announced, 1000);
     reply_free(&r);
-    want_next(&c);
-    CHECK(client_say(&c, "HEAD /pieces?3 HTTP/1.1\r\nHost: a\r\n\r\n" NEXT));
-    client_read(&c, &r, REPLY_BODY_NEVER);
+    want_next(c);
+    CHECK(client_say(c, "HEAD /pieces?3 HTTP/1.1\r\nHost: a\r\n\r\n" NEXT));
+    client_read(c, &r, REPLY_BODY_NEVER);
     CHECK_INT(r.status, 200);
     reply_free(&r);
-    want_next(&c);
-    CHECK(client_say(&c, "HEAD /known?5,5 HTTP/1.1\r\nHost: a\r\n\r\n" NEXT));
-    client_read(&c, &r, REPLY_BODY_NEVER);
+    want_next(c);
+    CHECK(client_say(c, "HEAD /known?5,5 HTTP/1.1\r\nHost: a\r\n\r\n" NEXT));
+    client_read(c, &r, REPLY_BODY_NEVER);
     CHECK_INT(r.announced, 5);
     reply_free(&r);
-    want_next(&c);
+    want_next(c);
     static const int empty[] = { 204, 304 };
     for (size_t i = 0; i < COUNT_OF(empty); i++) {
         char text[128];
         snprintf(text, sizeof text,
                  "GET /status?%d HTTP/1.1\r\nHost: a\r\n\r\n" NEXT, empty[i]);
-        CHECK(client_say(&c, text));
-        client_want(&c, empty[i]);
-        want_next(&c);
+        CHECK(client_say(c, text));
+        client_want(c, empty[i]);
+        want_next(c);
     }
-    client_close(&c);
-    process_stop(&p);
 }
 
-TEST("WEB 3.2/25: an answer with a status that is not final is a logged 500")
+TEST_SERVED(
+    "WEB 3.2/25: an answer with a status that is not final is a logged 500")
 {
     static const int bad[] = { 0, 99, 100, 101, 199, 600, 1000, -1 };
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         char text[128];
         snprintf(text, sizeof text,
                  "GET /status?%d HTTP/1.1\r\nHost: a\r\n\r\n", bad[i]);
-        CHECK(client_say(&c, text));
-        client_want(&c, 500);
+        CHECK(client_say(c, text));
+        client_want(c, 500);
     }
-    CHECK_HAS(process_log(&p), "cannot be sent");
-    client_close(&c);
-    process_stop(&p);
+    CHECK_HAS(process_log(p), "cannot be sent");
 }
 
-TEST("WEB 3.2/25: a header that would split the answer makes it a logged 500")
+TEST_SERVED(
+    "WEB 3.2/25: a header that would split the answer makes it a logged 500")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
     for (int i = 0; i < 10; i++) {
         char text[128];
         struct reply r;
         snprintf(text, sizeof text, "GET /split?%d HTTP/1.1\r\nHost: a\r\n\r\n",
                  i);
-        CHECK(client_say(&c, text));
-        client_read(&c, &r, REPLY_BODY_ALWAYS);
+        CHECK(client_say(c, text));
+        client_read(c, &r, REPLY_BODY_ALWAYS);
         if (r.status != 500)
             test_fail(TEST_AT, "case %d is %d: %s", i, r.status, r.head);
         CHECK(!strstr(r.head, "Evil") && !strstr(r.head, "X-A"));
         reply_free(&r);
     }
-    CHECK_HAS(process_log(&p), "cannot be sent");
-    client_want_alive(&c);
-    client_close(&c);
-    process_stop(&p);
+    CHECK_HAS(process_log(p), "cannot be sent");
+    client_want_alive(c);
 }
 
 TEST("WEB 3.2/25: a body that is not as long as announced is a reset")
@@ -341,33 +303,22 @@ TEST("WEB 3.2/25: a body of unknown length is in chunks for 1.1, and goes to "
     process_stop(&p);
 }
 
-TEST("WEB 3.2/25: half a body is never made to look whole by a deadline")
+TEST_SERVED("WEB 3.2/25: half a body is never made to look whole by a deadline")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "GET /cancelled?60 HTTP/1.1\r\nHost: a\r\n\r\n"));
-    client_want_reset(&c);
-    CHECK(c.len < 5 || memcmp(c.in + c.len - 5, "0\r\n\r\n", 5) != 0);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, "GET /cancelled?60 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client_want_reset(c);
+    CHECK(c->len < 5 || memcmp(c->in + c->len - 5, "0\r\n\r\n", 5) != 0);
 }
 
-TEST("a handler that does not answer is a 500, one that answers twice is heard "
-     "once")
+TEST_SERVED(
+    "a handler that does not answer is a 500, one that answers twice is heard "
+    "once")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "GET /silent HTTP/1.1\r\nHost: a\r\n\r\n"));
-    client_want(&c, 500);
-    CHECK(client_say(&c, "GET /twice HTTP/1.1\r\nHost: a\r\n\r\n"));
-    client_want_body(&c, 200, "first");
-    client_want_alive(&c);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, "GET /silent HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client_want(c, 500);
+    CHECK(client_say(c, "GET /twice HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client_want_body(c, 200, "first");
+    client_want_alive(c);
 }
 
 /* --------------------------------------------------------- 26: 100-continue */
@@ -376,50 +327,39 @@ TEST("a handler that does not answer is a 500, one that answers twice is heard "
     "POST " path " HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" lines \
     "\r\n\r\n"
 
-TEST("WEB 3.2/26: 100 is sent when the handler wants the body")
+TEST_SERVED("WEB 3.2/26: 100 is sent when the handler wants the body")
 {
     static const char *const heads[] = {
         EXPECT_POST("/echo", "Content-Length: 5"),
         "POST /echo HTTP/1.1\r\nHost: a\r\nexpect: 100-Continue\r\n"
         "Content-Length: 5\r\n\r\n",
     };
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
     for (size_t i = 0; i < COUNT_OF(heads); i++) {
-        CHECK(client_say(&c, heads[i]));
-        client_want(&c, 100);
-        client_want_silence(&c);
-        CHECK(client_say(&c, "hello" NEXT));
-        client_want_body(&c, 200, "hello");
-        want_next(&c);
+        CHECK(client_say(c, heads[i]));
+        client_want(c, 100);
+        client_want_silence(c);
+        CHECK(client_say(c, "hello" NEXT));
+        client_want_body(c, 200, "hello");
+        want_next(c);
     }
-    CHECK(client_say(&c, EXPECT_POST("/echo", "Transfer-Encoding: chunked")));
-    client_want(&c, 100);
-    CHECK(client_say(&c, "5\r\nhel"));
-    CHECK(client_say(&c, "lo\r\n0\r\n\r\n" NEXT));
-    client_want_body(&c, 200, "hello");
-    want_next(&c);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, EXPECT_POST("/echo", "Transfer-Encoding: chunked")));
+    client_want(c, 100);
+    CHECK(client_say(c, "5\r\nhel"));
+    CHECK(client_say(c, "lo\r\n0\r\n\r\n" NEXT));
+    client_want_body(c, 200, "hello");
+    want_next(c);
 }
 
-TEST("WEB 3.2/26: 100 is not sent when the body is there, or there is none")
+TEST_SERVED(
+    "WEB 3.2/26: 100 is not sent when the body is there, or there is none")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, EXPECT_POST("/echo", "Content-Length: 5") "hello"));
-    client_want_body(&c, 200, "hello");
-    CHECK(client_say(&c, EXPECT_POST("/echo", "Content-Length: 0")));
-    client_want_body(&c, 200, "");
-    CHECK(client_say(&c, EXPECT_POST("/echo", "X: y")));
-    client_want_body(&c, 200, "");
-    client_want_alive(&c);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, EXPECT_POST("/echo", "Content-Length: 5") "hello"));
+    client_want_body(c, 200, "hello");
+    CHECK(client_say(c, EXPECT_POST("/echo", "Content-Length: 0")));
+    client_want_body(c, 200, "");
+    CHECK(client_say(c, EXPECT_POST("/echo", "X: y")));
+    client_want_body(c, 200, "");
+    client_want_alive(c);
 }
 
 TEST("WEB 3.2/26: an answer before the body is the last, without a 100")
@@ -452,35 +392,23 @@ TEST("WEB 3.2/26: an answer before the body is the last, without a 100")
     process_stop(&p);
 }
 
-TEST("WEB 3.2/26: there is no 100 in the middle of an answer")
+TEST_SERVED("WEB 3.2/26: there is no 100 in the middle of an answer")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, EXPECT_POST("/talk", "Content-Length: 5")));
-    client_want_some(&c); /* the answer has begun */
-    CHECK(client_say(&c, "hello"));
-    client_want_body(&c, 200, "you said: hello");
-    client_want_end(&c);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, EXPECT_POST("/talk", "Content-Length: 5")));
+    client_want_some(c); /* the answer has begun */
+    CHECK(client_say(c, "hello"));
+    client_want_body(c, 200, "you said: hello");
+    client_want_end(c);
 }
 
-TEST("WEB 3.2/26: an HTTP/1.0 client gets no 100")
+TEST_SERVED("WEB 3.2/26: an HTTP/1.0 client gets no 100")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, POST_1_0("Expect: 100-continue\r\n"
-                                  "Content-Length: 5")));
-    client_want_silence(&c);
-    CHECK(client_say(&c, "hello"));
-    client_want_body(&c, 200, "hello");
-    client_want_end(&c);
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, POST_1_0("Expect: 100-continue\r\n"
+                                 "Content-Length: 5")));
+    client_want_silence(c);
+    CHECK(client_say(c, "hello"));
+    client_want_body(c, 200, "hello");
+    client_want_end(c);
 }
 
 TEST("WEB 3.2/26: what else is expected is 417")

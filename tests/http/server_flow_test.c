@@ -10,24 +10,11 @@
 
 #include "wire.h"
 
-static void nap_ms(long ms)
-{
-    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-    nanosleep(&t, NULL);
-}
-
 /* Long enough for most pieces to come one by one. */
 static void let_it_come(void)
 {
     struct timespec nap = { 0, 200 * 1000 };
     nanosleep(&nap, NULL);
-}
-
-static void ask(struct client *c, const char *path)
-{
-    char text[128];
-    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
-    CHECK(client_say(c, text));
 }
 
 /* Requests of all kinds of framing in a row, each told by its answer. */
@@ -98,22 +85,17 @@ TEST_LIMITED("WEB 3.2/27: requests that came in one segment are answered in "
     process_stop(&p);
 }
 
-TEST("WEB 3.2/27: the handlers of one connection run one after the other")
+TEST_SERVED(
+    "WEB 3.2/27: the handlers of one connection run one after the other")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "GET /sleep?50 HTTP/1.1\r\nHost: a\r\n\r\n"
-                         "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
-                         "GET /sleep?1 HTTP/1.1\r\nHost: a\r\n\r\n"
-                         "GET /y HTTP/1.1\r\nHost: a\r\n\r\n"));
-    client_want_body(&c, 200, "slept");
-    client_want_body(&c, 200, "GET /x");
-    client_want_body(&c, 200, "slept");
-    client_want_body(&c, 200, "GET /y");
-    client_close(&c);
-    process_stop(&p);
+    CHECK(client_say(c, "GET /sleep?50 HTTP/1.1\r\nHost: a\r\n\r\n"
+                        "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+                        "GET /sleep?1 HTTP/1.1\r\nHost: a\r\n\r\n"
+                        "GET /y HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client_want_body(c, 200, "slept");
+    client_want_body(c, 200, "GET /x");
+    client_want_body(c, 200, "slept");
+    client_want_body(c, 200, "GET /y");
 }
 
 /* Sends as much as the server takes, until it has taken no more for so many
@@ -173,25 +155,19 @@ TEST_LIMITED("WEB 3.2/27: 100 000 requests of a client that does not read "
     process_stop(&p);
 }
 
-TEST("a large answer reaches a client that reads it late")
+TEST_SERVED("a large answer reaches a client that reads it late")
 {
     enum { SIZE = 20 * 1000 * 1000 };
-    struct process p;
-    struct client c;
     struct reply r;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    ask(&c, "/big?20000000");
-    ask(&c, "/x");
-    process_want_log(&p, "big");
+    client_get(c, "/big?20000000");
+    client_get(c, "/x");
+    process_want_log(p, "big");
     let_it_come();
-    client_read(&c, &r, REPLY_BODY_ALWAYS);
+    client_read(c, &r, REPLY_BODY_ALWAYS);
     CHECK_INT(r.len, SIZE);
     CHECK_INT(strspn(r.body, "b"), SIZE);
     reply_free(&r);
-    client_want_body(&c, 200, "GET /x");
-    client_close(&c);
-    process_stop(&p);
+    client_want_body(c, 200, "GET /x");
 }
 
 /* ---------------------------------------------- 28: the end of a connection */
@@ -234,46 +210,34 @@ TEST("WEB 3.2/28: nothing is served behind an error in a row of requests")
     process_stop(&p);
 }
 
-TEST("HTTP/1.0 is kept open when it asks, and is told so")
+TEST_SERVED("HTTP/1.0 is kept open when it asks, and is told so")
 {
-    struct process p;
-    struct client c;
     struct reply r;
     char value[32];
-    served_start(&p, NULL);
-    client_open(&c, p.port);
     for (int i = 0; i < 3; i++) {
-        CHECK(client_say(&c, "GET / HTTP/1.0\r\n"
-                             "Connection: Keep-Alive\r\n\r\n"));
-        client_read(&c, &r, REPLY_BODY_ALWAYS);
+        CHECK(client_say(c, "GET / HTTP/1.0\r\n"
+                            "Connection: Keep-Alive\r\n\r\n"));
+        client_read(c, &r, REPLY_BODY_ALWAYS);
         CHECK(reply_header(&r, "Connection", value, sizeof value));
         CHECK_STR(value, "keep-alive");
         reply_free(&r);
     }
-    client_close(&c);
-    process_stop(&p);
 }
 
-TEST("a client that has ended its side still gets all its answers")
+TEST_SERVED("a client that has ended its side still gets all its answers")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    ask(&c, "/sleep?100");
-    ask(&c, "/x");
-    client_shut(&c);
-    client_want_body(&c, 200, "slept");
-    client_want_body(&c, 200, "GET /x");
-    client_want_end(&c);
-    client_close(&c);
-    client_open(&c, p.port);
-    ask(&c, "/big?5000000");
-    client_shut(&c);
-    client_want(&c, 200);
-    client_want_end(&c);
-    client_close(&c);
-    process_stop(&p);
+    client_get(c, "/sleep?100");
+    client_get(c, "/x");
+    client_shut(c);
+    client_want_body(c, 200, "slept");
+    client_want_body(c, 200, "GET /x");
+    client_want_end(c);
+    client_close(c);
+    client_open(c, p->port);
+    client_get(c, "/big?5000000");
+    client_shut(c);
+    client_want(c, 200);
+    client_want_end(c);
 }
 
 /* A client of whose answers the kernel keeps little, on either side. */
@@ -290,7 +254,7 @@ static void sip(struct client *c, size_t n, size_t at_once)
 {
     for (size_t until = c->len + n; c->len < until;) {
         client_sip(c, at_once);
-        nap_ms(100);
+        wire_nap(100);
     }
 }
 
@@ -301,7 +265,7 @@ enum { SHARE = 20000, SHARES = 20 };
 static void ask_for_shares(struct process *p, struct client *c)
 {
     for (int i = 0; i < SHARES; i++)
-        ask(c, "/big?20000");
+        client_get(c, "/big?20000");
     while (process_log_count(p, "big") < SHARES)
         client_want_some(c);
 }
@@ -323,7 +287,7 @@ TEST("a client that ends its side once it is answered still gets all of it")
     open_narrow(&p, &c, NULL);
     ask_for_shares(&p, &c);
     client_shut(&c);
-    nap_ms(100); /* it has come, too */
+    wire_nap(100); /* it has come, too */
     want_shares(&c);
     client_want_end(&c);
     client_close(&c);
@@ -339,7 +303,7 @@ TEST_LIMITED("a connection is not idle while its answer is being read", 120)
     open_narrow(&p, &c, &o);
     ask_for_shares(&p, &c);
     sip(&c, 15000, 1000);
-    ask(&c, "/x");
+    client_get(&c, "/x");
     want_shares(&c);
     client_want_body(&c, 200, "GET /x");
     client_close(&c);
@@ -355,7 +319,7 @@ TEST_LIMITED("a client that reads slowly, but does read, is not cut off", 120)
     struct client c;
     struct reply r;
     open_narrow(&p, &c, &o);
-    ask(&c, "/big?400000");
+    client_get(&c, "/big?400000");
     sip(&c, 130000, 2000);
     client_read(&c, &r, REPLY_BODY_ALWAYS);
     CHECK_INT(r.len, 400000);
@@ -365,51 +329,33 @@ TEST_LIMITED("a client that reads slowly, but does read, is not cut off", 120)
     process_stop(&p);
 }
 
-TEST("a client that has gone cancels its handler")
+TEST_SERVED("a client that has gone cancels its handler")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    ask(&c, "/wait");
-    process_want_log(&p, "waiting");
-    client_reset(&c);
-    process_want_log(&p, "cancelled");
-    client_open(&c, p.port);
-    client_want_alive(&c);
-    client_close(&c);
-    process_stop(&p);
+    client_get(c, "/wait");
+    process_want_log(p, "waiting");
+    client_reset(c);
+    process_want_log(p, "cancelled");
+    client_open(c, p->port);
+    client_want_alive(c);
 }
 
-TEST("a client that goes while it is sent to ends the handler")
+TEST_SERVED("a client that goes while it is sent to ends the handler")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    ask(&c, "/pieces?1000000000");
-    client_want_some(&c);
-    client_reset(&c);
-    process_want_log(&p, "pieces: ");
-    client_open(&c, p.port);
-    client_want_alive(&c);
-    client_close(&c);
-    process_stop(&p);
+    client_get(c, "/pieces?1000000000");
+    client_want_some(c);
+    client_reset(c);
+    process_want_log(p, "pieces: ");
+    client_open(c, p->port);
+    client_want_alive(c);
 }
 
-TEST("a HEAD of an endless answer ends")
+TEST_SERVED("a HEAD of an endless answer ends")
 {
-    struct process p;
-    struct client c;
     struct reply r;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    CHECK(client_say(&c, "HEAD /pieces?1000000000 HTTP/1.1\r\n"
-                         "Host: a\r\n\r\n"));
-    client_read(&c, &r, REPLY_BODY_NEVER);
+    CHECK(client_say(c, "HEAD /pieces?1000000000 HTTP/1.1\r\n"
+                        "Host: a\r\n\r\n"));
+    client_read(c, &r, REPLY_BODY_NEVER);
     CHECK_INT(r.status, 200);
     reply_free(&r);
-    client_want_alive(&c);
-    client_close(&c);
-    process_stop(&p);
+    client_want_alive(c);
 }

@@ -13,19 +13,6 @@
 
 #include "wire.h"
 
-static void nap_ms(long ms)
-{
-    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-    nanosleep(&t, NULL);
-}
-
-static void ask(struct client *c, const char *path)
-{
-    char text[128];
-    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
-    CHECK(client_say(c, text));
-}
-
 /* One answer, which says that the connection ends; and it does. */
 static void want_last(struct client *c, int status)
 {
@@ -133,7 +120,7 @@ TEST("a head that does not come in time is 408, however it trickles")
     client_open(&half, p.port);
     CHECK(client_say(&half, "GET / HTTP/1.1\r\nHost: a\r\n"));
     client_open(&behind, p.port); /* also behind a good one */
-    ask(&behind, "/x");
+    client_get(&behind, "/x");
     CHECK(client_say(&behind, "G"));
     client_open(&slow, p.port);
     CHECK(client_say(&slow, "GET / HTTP/1.1\r\nHost: a\r\nX: "));
@@ -194,12 +181,12 @@ TEST("a client that never reads is cut off, and its handler is told")
     struct client c;
     served_start(&p, &o);
     client_open(&c, p.port);
-    ask(&c, "/pieces?1000000000");
+    client_get(&c, "/pieces?1000000000");
     process_want_log(&p, "pieces: ");
     client_want_reset(&c);
     client_close(&c);
     client_open(&c, p.port);
-    ask(&c, "/big?50000000");
+    client_get(&c, "/big?50000000");
     process_want_log(&p, "big");
     wait_for_reset(&c);
     client_want_reset(&c);
@@ -207,19 +194,13 @@ TEST("a client that never reads is cut off, and its handler is told")
     process_stop(&p);
 }
 
-TEST("a handler that misses its deadline is cancelled, and answers 504")
+TEST_SERVED("a handler that misses its deadline is cancelled, and answers 504")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    ask(&c, "/late?50");
-    client_want_body(&c, 504, "too late");
-    CHECK_HAS(process_log(&p), "cancelled");
-    ask(&c, "/sleep?100"); /* the next one is not under it */
-    client_want_body(&c, 200, "slept");
-    client_close(&c);
-    process_stop(&p);
+    client_get(c, "/late?50");
+    client_want_body(c, 504, "too late");
+    CHECK_HAS(process_log(p), "cancelled");
+    client_get(c, "/sleep?100"); /* the next one is not under it */
+    client_want_body(c, 200, "slept");
 }
 
 TEST("what a handler waits for its client does not count for its deadline")
@@ -237,9 +218,9 @@ TEST("what a handler waits for its client does not count for its deadline")
              "Content-Length: 5\r\n\r\nhel",
              DEADLINE_MS, ANSWER);
     CHECK(client_say(&c, head));
-    nap_ms(SLOWER_MS);
+    wire_nap(SLOWER_MS);
     CHECK(client_say(&c, "lo"));
-    nap_ms(SLOWER_MS);
+    wire_nap(SLOWER_MS);
     client_read(&c, &r, REPLY_BODY_ALWAYS);
     CHECK_INT(r.len, ANSWER);
     reply_free(&r);
@@ -259,7 +240,7 @@ TEST("a handler that takes a body slowly is not held against the client")
     client_open(&c, p.port);
     CHECK(client_say(&c, "POST /picky?1500 HTTP/1.1\r\nHost: a\r\n"
                          "Content-Length: 8\r\n\r\n"));
-    nap_ms(100); /* it waits for what follows */
+    wire_nap(100); /* it waits for what follows */
     CHECK(client_say(&c, "soup"));
     process_want_log(&p, "hungry");
     CHECK(client_say(&c, "fish"));
@@ -281,7 +262,7 @@ TEST("after its last request a connection is closed")
     client_open(&c, p.port);
     client_want_alive(&c);
     client_want_alive(&c);
-    ask(&c, "/x");
+    client_get(&c, "/x");
     client_say(&c, AFTER);
     want_last(&c, 200);
     CHECK(!strstr(process_log(&p), "what stood behind"));
@@ -296,8 +277,8 @@ TEST("a connection beyond its life is closed with its next answer")
     struct client c;
     served_start(&p, &o);
     client_open(&c, p.port);
-    nap_ms(20);
-    ask(&c, "/sleep?5");
+    wire_nap(20);
+    client_get(&c, "/sleep?5");
     want_last(&c, 200);
     process_stop(&p);
 }
@@ -312,7 +293,7 @@ TEST("connections beyond the cap wait until one goes")
     served_start(&p, &o);
     for (int i = 0; i < CLIENTS; i++) {
         client_open(&c[i], p.port);
-        ask(&c[i], "/x");
+        client_get(&c[i], "/x");
         if (i < CAP)
             client_want_body(&c[i], 200, "GET /x");
     }
@@ -344,10 +325,10 @@ TEST("PITFALLS/27: without descriptors accepting pauses, does not spin, and "
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &all), 0);
     for (int i = 0; i < CLIENTS; i++) {
         client_open(&c[i], p.port);
-        ask(&c[i], "/x");
+        client_get(&c[i], "/x");
     }
     process_want_log(&p, "cannot accept connections for now");
-    nap_ms(300);
+    wire_nap(300);
     CHECK(process_log_count(&p, "cannot accept") < 10);
     client_want_body(&c[0], 200, "GET /x"); /* others are still served */
     client_want_alive(&c[0]);
@@ -379,7 +360,7 @@ TEST("a server that ends answers what was asked, and takes nobody new")
     client_open(&half, p.port);
     CHECK(client_say(&half, "GET /half HTTP/1.1\r\nHo"));
     client_open(&busy, p.port);
-    ask(&busy, "/sleep?3000");
+    client_get(&busy, "/sleep?3000");
     for (int i = 0; i < 3; i++)
         client_want_alive(&idle); /* by then it has read the others */
     CHECK_INT(kill(p.pid, SIGTERM), 0);
@@ -398,10 +379,10 @@ TEST("a server that ends still sends what a slow reader has not read")
     struct client c;
     served_start(&p, NULL);
     client_open(&c, p.port);
-    ask(&c, "/big?30000000");
+    client_get(&c, "/big?30000000");
     process_want_log(&p, "big");
     CHECK_INT(kill(p.pid, SIGTERM), 0);
-    nap_ms(400); /* more than an idle connection gets */
+    wire_nap(400); /* more than an idle connection gets */
     struct reply r;
     client_read(&c, &r, REPLY_BODY_ALWAYS);
     CHECK_INT(r.len, 30000000);
@@ -419,7 +400,7 @@ TEST("what does not end within the drain timeout is cancelled")
     struct client c;
     served_start(&p, &o);
     client_open(&c, p.port);
-    ask(&c, "/wait");
+    client_get(&c, "/wait");
     process_want_log(&p, "waiting");
     CHECK_INT(kill(p.pid, SIGTERM), 0);
     client_want_end(&c);
@@ -435,7 +416,7 @@ TEST("the second signal ends it at once")
     struct client c;
     served_start(&p, NULL);
     client_open(&c, p.port);
-    ask(&c, "/wait");
+    client_get(&c, "/wait");
     process_want_log(&p, "waiting");
     CHECK_INT(kill(p.pid, SIGTERM), 0);
     process_want_log(&p, "draining"); /* or two signals would be one */

@@ -116,26 +116,20 @@ TEST_REFUSED("WEB 3.2/10: garbage, and a TLS hello, are 400",
              BYTES(400, "\0\0\0\0\0\0\0\0\r\n\r\n"),
              BYTES(400, "{\"a\": 1}\r\n\r\n"))
 
-TEST("WEB 3.2/10: a connection without a request ends without an answer")
+TEST_SERVED("WEB 3.2/10: a connection without a request ends without an answer")
 {
-    struct process p;
-    struct client c;
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    client_shut(&c);
-    client_want_end(&c);
-    client_close(&c);
-    client_open(&c, p.port); /* half a request */
-    CHECK(client_say(&c, "GET / HTTP/1.1\r\nHos"));
-    client_shut(&c);
-    client_want_end(&c);
-    client_close(&c);
-    client_open(&c, p.port);
-    client_reset(&c);
-    client_open(&c, p.port);
-    client_want_alive(&c);
-    client_close(&c);
-    process_stop(&p);
+    client_shut(c);
+    client_want_end(c);
+    client_close(c);
+    client_open(c, p->port); /* half a request */
+    CHECK(client_say(c, "GET / HTTP/1.1\r\nHos"));
+    client_shut(c);
+    client_want_end(c);
+    client_close(c);
+    client_open(c, p->port);
+    client_reset(c);
+    client_open(c, p->port);
+    client_want_alive(c);
 }
 
 TEST_REFUSED("WEB 3.2/11: there is one Host, and it is one",
@@ -269,22 +263,16 @@ TEST_TAKEN("WEB 3.2/20: a good chunk extension is passed over",
            BYTES(200, CHUNKS("5;a=b\r\nhello\r\n0\r\n\r\n")),
            BYTES(200, CHUNKS("5;a=\"x;y\"\r\nhello\r\n0;last\r\n\r\n")))
 
-TEST("WEB 3.2/20: chunk extensions of 5000 bytes are 400")
+TEST_SERVED("WEB 3.2/20: chunk extensions of 5000 bytes are 400")
 {
-    struct process p;
-    struct client c;
     char ext[5001];
     memset(ext, 'x', 5000);
     ext[5000] = '\0';
-    served_start(&p, NULL);
-    client_open(&c, p.port);
-    client_say(&c, CHUNKS("5;"));
-    client_say(&c, ext);
-    client_say(&c, "\r\nhello\r\n0\r\n\r\n" AFTER);
-    client_want(&c, 400);
-    client_want_end(&c);
-    client_close(&c);
-    process_stop(&p);
+    client_say(c, CHUNKS("5;"));
+    client_say(c, ext);
+    client_say(c, "\r\nhello\r\n0\r\n\r\n" AFTER);
+    client_want(c, 400);
+    client_want_end(c);
 }
 
 TEST_REFUSED("WEB 3.2/21: chunk data longer or shorter than its size is 400",

@@ -4,6 +4,7 @@
 #include "wire.h"
 
 #include <stdio.h>
+#include <time.h>
 
 static const char *shown(const struct variant *v)
 {
@@ -81,4 +82,10 @@ void wire_accept(struct process *p, const struct variant *v, size_t count)
         accept_split(p, &v[i], v[i].len);
         accept_split(p, &v[i], 1);
     }
+}
+
+void wire_nap(long ms)
+{
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+    nanosleep(&t, NULL);
 }

@@ -34,6 +34,27 @@ void wire_refuse(struct process *p, const struct variant *v, size_t count);
  * status, and the next request on the connection is answered too. */
 void wire_accept(struct process *p, const struct variant *v, size_t count);
 
+/* Waits, while the server goes on. */
+void wire_nap(long ms);
+
+/* A test with a server of default options, `p`, and a client on it, `c`. */
+#define TEST_SERVED(name)                                        \
+    static void TEST_JOIN(served_, __LINE__)(struct process * p, \
+                                             struct client * c); \
+    TEST(name)                                                   \
+    {                                                            \
+        struct process process;                                  \
+        struct client client;                                    \
+        served_start(&process, NULL);                            \
+        client_open(&client, process.port);                      \
+        TEST_JOIN(served_, __LINE__)(&process, &client);         \
+        client_close(&client);                                   \
+        process_stop(&process);                                  \
+    }                                                            \
+    static void TEST_JOIN(served_, __LINE__)(                    \
+        struct process * p __attribute__((unused)),              \
+        struct client * c __attribute__((unused)))
+
 #define REFUSE(p, list) wire_refuse(p, list, COUNT_OF(list))
 #define ACCEPT(p, list) wire_accept(p, list, COUNT_OF(list))
 
