@@ -269,8 +269,11 @@ static void read_head(struct client *c, struct reply *r)
 
 static void add(struct reply *r, const char *bytes, size_t n)
 {
-    r->body = realloc(r->body, r->len + n + 1);
-    CHECK(r->body != NULL);
+    if (r->len + n + 1 > r->room) {
+        r->room = 2 * (r->len + n + 1);
+        r->body = realloc(r->body, r->room);
+        CHECK(r->body != NULL);
+    }
     memcpy(r->body + r->len, bytes, n);
     r->len += n;
     r->body[r->len] = '\0';

@@ -27,6 +27,7 @@ struct reply {
     char head[REPLY_HEAD]; /* status line and header lines */
     char *body;            /* NUL-terminated; reply_free */
     size_t len;
+    size_t room;  /* allocated for it */
     bool close;   /* it says Connection: close */
     bool chunked; /* it came in chunks */
     bool counted; /* it has a Content-Length */
