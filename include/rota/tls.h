@@ -99,6 +99,9 @@ typedef struct rota_tls_options {
 
     rota_tls_sni_fn *sni_callback; /* a server's; NULL: none */
     void *sni_arg;
+
+    bool ktls; /* the kernel encrypts, where it can and knows the cipher: for
+                  sendfile, and devices that do it. It changes no keys */
 } rota_tls_options;
 
 /*
@@ -163,6 +166,8 @@ typedef struct rota_tls_info {
     const char *server_name; /* the client asked for; NULL: none */
     bool session_reused;
     bool peer_verified; /* it has a certificate, which was verified */
+    bool ktls_send;     /* the kernel encrypts, */
+    bool ktls_recv;     /* and decrypts */
 } rota_tls_info;
 
 /* What the handshake agreed on. 0; -EINVAL: the stream is not TLS. Suspends:

@@ -34,11 +34,11 @@ ssize_t io_vectors_size(const struct iovec *v, int count);
 void io_vectors_advance(struct io_vectors *v, size_t n);
 
 int io_send_bytes(struct io_call *c, enum io_send_by by, const void *data,
-                  size_t size, size_t *done);
+                  size_t size, size_t *done) ROTA_INTERNAL(io_send_bytes);
 
 /* The same for `v` of `size` bytes together. */
 int io_send_vectors(struct io_call *c, enum io_send_by by, struct io_vectors *v,
-                    size_t size, size_t *done);
+                    size_t size, size_t *done) ROTA_INTERNAL(io_send_vectors);
 
 /*
  * The same for a file: at most `count` bytes from `offset`, or as much as it
@@ -46,7 +46,7 @@ int io_send_vectors(struct io_call *c, enum io_send_by by, struct io_vectors *v,
  * waited for on a pool thread.
  */
 int io_send_file(struct io_call *c, int in_fd, off_t offset, size_t count,
-                 size_t *done);
+                 size_t *done) ROTA_INTERNAL(io_send_file);
 
 /* How io_send_copy's caller sends a piece: as io_send_bytes. */
 typedef int io_send_fn(void *arg, const char *data, size_t size, size_t *done);

@@ -67,7 +67,7 @@ int io_close(struct rota_task *t, int fd) ROTA_INTERNAL(io_close);
 
 /* Keeps SIGPIPE from this thread until the same number of releases; the last
  * one leaves no trace of a signal that a write raised meanwhile. */
-void io_hold_sigpipe(void);
-void io_release_sigpipe(void);
+void io_hold_sigpipe(void) ROTA_INTERNAL(io_hold_sigpipe);
+void io_release_sigpipe(void) ROTA_INTERNAL(io_release_sigpipe);
 
 #endif

@@ -53,7 +53,7 @@ const struct sock_calls *sock_calls(const struct loop *l)
 
 /* True when the network of `l` is a simulated one, with names, addresses and
  * paths of its own. */
-bool sock_simulated(const struct loop *l);
+bool sock_simulated(const struct loop *l) ROTA_INTERNAL(sock_simulated);
 
 /* Which of `events` hold now of a descriptor of the system's: as `poll`. */
 int sock_poll(int fd, short events);

@@ -44,7 +44,10 @@ static int bio_read(BIO *b, char *data, int size)
     BIO_clear_retry_flags(b);
     if (buf_len(&t->early) > 0)
         return take_early(t, data, size);
-    int n = sock_calls(t->loop)->receive(t->loop, t->fd, data, (size_t)size);
+    int n =
+        tls_kernel_receives(t)
+            ? tls_kernel_receive(t, data, size)
+            : sock_calls(t->loop)->receive(t->loop, t->fd, data, (size_t)size);
     if (n > 0)
         return n;
     if (n == -EAGAIN)
@@ -59,7 +62,9 @@ static int bio_read(BIO *b, char *data, int size)
 /* Sends some of it: how many bytes; 0: none now; or the error. */
 static int send_now(struct tls *t, const char *data, size_t size)
 {
-    int n = sock_calls(t->loop)->send(t->loop, t->fd, data, size);
+    int n = tls_kernel_sends(t)
+                ? tls_kernel_tell(t, data, (int)size)
+                : sock_calls(t->loop)->send(t->loop, t->fd, data, size);
     if (n < 0 && n != -EAGAIN)
         t->write_error = n;
     return n == -EAGAIN ? 0 : n;
@@ -84,6 +89,8 @@ static int bio_write(BIO *b, const char *data, int size)
 {
     struct tls *t = BIO_get_data(b);
     BIO_clear_retry_flags(b);
+    if (tls_kernel_withholds(t))
+        return size;
     int n = 0;
     if (t->held && buf_len(&t->out) + (size_t)size > HELD_MOST)
         rota_ignore(tls_send_some(t));
@@ -121,15 +128,25 @@ int tls_await(struct tls *t, struct io_call *c, int n)
     }
 }
 
+/* What is still in `out` when the kernel takes over would be data to it: then
+ * OpenSSL keeps the records. */
+static int flush(BIO *b, struct tls *t)
+{
+    BIO_clear_retry_flags(b);
+    if (!t->kernel || tls_send_some(t) != -EAGAIN)
+        return 1;
+    BIO_set_retry_write(b);
+    return 0;
+}
+
+/* What it does not know it passes on, as filters do. */
 static long bio_ctrl(BIO *b, int what, long number, void *pointer)
 {
-    (void)number;
-    (void)pointer;
-    const struct tls *t = BIO_get_data(b);
+    struct tls *t = BIO_get_data(b);
     switch (what) {
-    case BIO_CTRL_FLUSH: return 1; /* nothing is kept here */
+    case BIO_CTRL_FLUSH: return flush(b, t);
     case BIO_CTRL_EOF: return t->ended;
-    default: return 0;
+    default: return t->kernel ? BIO_ctrl(t->kernel, what, number, pointer) : 0;
     }
 }
 

@@ -72,6 +72,7 @@ static int set_client(struct tls *t, const char *host)
 void tls_free(struct tls *t)
 {
     SSL_free(t->ssl);
+    BIO_free(t->kernel);
     buf_fini(&t->early);
     buf_fini(&t->out);
     rota_tls_context_unref(t->chosen);
@@ -91,6 +92,8 @@ static int set_up(struct tls *t, const char *host)
         return -ENOMEM;
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, t);
+    if (tls_kernel_offer(t) < 0)
+        return -ENOMEM;
     if (t->context->config.side == ROTA_TLS_CLIENT)
         return set_client(t, host);
     SSL_set_accept_state(t->ssl);
@@ -139,6 +142,13 @@ static int end_shake(struct tls *t, struct io_call *c)
     return tickets ? 0 : tls_send_out(t, c);
 }
 
+/* Waits until there is room again for what was not taken. */
+static int await_room(struct tls *t, struct io_call *c)
+{
+    int rc = tls_send_out(t, c);
+    return rc == t->write_error ? 0 : rc; /* now it is taken, and lost */
+}
+
 static int shake(struct tls *t, struct io_call *c)
 {
     int rc = 0;
@@ -148,9 +158,10 @@ static int shake(struct tls *t, struct io_call *c)
         int n = SSL_do_handshake(t->ssl);
         if (n == 1)
             return end_shake(t, c);
-        if (SSL_get_error(t->ssl, n) == SSL_ERROR_WANT_READ) {
-            rc = await_peer(t, c);
-        } else {
+        switch (SSL_get_error(t->ssl, n)) {
+        case SSL_ERROR_WANT_READ: rc = await_peer(t, c); break;
+        case SSL_ERROR_WANT_WRITE: rc = await_room(t, c); break;
+        default:
             rc = tls_error(t);
             rota_ignore(tls_send_some(t)); /* the alert: why */
         }
@@ -161,7 +172,7 @@ static int shake(struct tls *t, struct io_call *c)
 /* May TLS begin on it? */
 static int check(const struct rota_stream *s)
 {
-    if (s->kind == &tls_kind)
+    if (tls_is(s))
         return -EALREADY;
     if (s->reading || s->writing)
         return -EBUSY;
@@ -177,7 +188,7 @@ static void settle(struct rota_stream *s, struct tls *t, int rc)
 {
     if (rc == 0) {
         t->piece = piece_of(t->ssl);
-        s->kind = &tls_kind;
+        s->kind = tls_kernel_settle(t) ? &tls_kernel_kind : &tls_kind;
         s->state = t;
         return;
     }

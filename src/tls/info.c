@@ -10,7 +10,7 @@
 
 static const struct tls *tls_of(const rota_stream *s)
 {
-    return s->kind == &tls_kind ? s->state : NULL;
+    return tls_is(s) ? s->state : NULL;
 }
 
 static bool is_verified(const SSL *ssl)
@@ -33,6 +33,8 @@ int rota_stream_tls_info(const rota_stream *s, rota_tls_info *info)
         .server_name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name),
         .session_reused = SSL_session_reused(t->ssl),
         .peer_verified = is_verified(t->ssl),
+        .ktls_send = tls_kernel_sends(t),
+        .ktls_recv = tls_kernel_receives(t),
     };
     SSL_get0_alpn_selected(t->ssl, &alpn, &size);
     if (size > 0 && size < sizeof info->alpn)

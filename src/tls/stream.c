@@ -27,8 +27,8 @@ static void answer(struct tls *t, bool waits)
         rota_ignore(tls_send_some(t));
 }
 
-static int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
-                       size_t size)
+int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
+                size_t size)
 {
     struct tls *t = s->state;
     int rc = t->failed;
@@ -104,7 +104,7 @@ static int make_ready(struct tls *t, struct io_call *c)
 }
 
 /* Our word that it is the end has become a record, and nothing may follow. */
-static bool has_said_end(const struct tls *t)
+bool tls_has_said_end(const struct tls *t)
 {
     return SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN;
 }
@@ -114,7 +114,7 @@ static int tls_send(struct rota_stream *s, struct io_call *c, const char *data,
 {
     struct tls *t = s->state;
     int rc = make_ready(t, c);
-    if (rc == 0 && has_said_end(t))
+    if (rc == 0 && tls_has_said_end(t))
         return -EPIPE; /* the call that said it was cancelled */
     while (rc == 0 && *done < size) {
         size_t left = size - *done;
@@ -160,13 +160,14 @@ static int tls_send_now(struct rota_stream *s, const char *data, size_t size,
 static int say_end(struct tls *t, struct io_call *c)
 {
     int rc = make_ready(t, c);
-    if (rc < 0 || has_said_end(t))
+    if (rc < 0 || tls_has_said_end(t))
         return rc;
     ERR_clear_error();
-    return SSL_shutdown(t->ssl) < 0 ? fail_write(t) : tls_send_out(t, c);
+    rc = SSL_shutdown(t->ssl) < 0 ? fail_write(t) : tls_send_out(t, c);
+    return rc < 0 ? rc : tls_kernel_await(t, c);
 }
 
-static int tls_shutdown(struct rota_stream *s)
+int tls_shutdown(struct rota_stream *s)
 {
     struct io_call c;
     int rc = io_begin(&c, s->fd);
@@ -197,7 +198,7 @@ static void say_end_at_once(const struct rota_stream *s, struct tls *t)
     rota_ignore(tls_send_some(t));
 }
 
-static void tls_close(struct rota_stream *s, struct rota_task *task)
+void tls_close(struct rota_stream *s, struct rota_task *task)
 {
     struct tls *t = s->state;
     say_end_at_once(s, t);

@@ -14,6 +14,7 @@
  *     verify.c     what is wrong with the peer's certificate
  *     error.c      OpenSSL's errors as ours, and in words
  *     stream.c     reading and writing
+ *     kernel.c     writing that is left to the kernel
  *     handshake.c  beginning
  *     info.c       what was agreed on
  */
@@ -61,6 +62,9 @@ struct tls {
     rota_tls_context *chosen; /* by the client's SNI; NULL: no other */
     char *host;               /* whose certificate it must be; NULL */
 
+    BIO *kernel;  /* that takes over records if it can; NULL: not wanted */
+    bool rekeyed; /* the peer wants new keys, which it does not take */
+
     /* The socket's ends. */
     struct buf early; /* arrived before TLS began, not yet looked at */
     bool ended;       /* it gives no more */
@@ -78,6 +82,12 @@ struct tls {
 };
 
 extern const struct stream_kind tls_kind;
+extern const struct stream_kind tls_kernel_kind; /* the kernel sends */
+
+static inline bool tls_is(const struct rota_stream *s)
+{
+    return s->kind == &tls_kind || s->kind == &tls_kernel_kind;
+}
 
 /* -------------------------------------------------------------- contexts */
 
@@ -110,6 +120,13 @@ int tls_send_some(struct tls *t);
 /* The same, and waits until it was all. */
 int tls_send_out(struct tls *t, struct io_call *c);
 
+/* What kinds of TLS streams share. */
+int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
+                size_t size);
+int tls_shutdown(struct rota_stream *s);
+void tls_close(struct rota_stream *s, struct rota_task *task);
+bool tls_has_said_end(const struct tls *t);
+
 /* OpenSSL's callback for each certificate: notes what is wrong. */
 int tls_verify(int ok, X509_STORE_CTX *store);
 
@@ -119,6 +136,24 @@ int tls_verify(int ok, X509_STORE_CTX *store);
  * when it is one of TLS. The end that the peer has announced is -ENODATA.
  */
 int tls_await(struct tls *t, struct io_call *c, int n);
+
+/* Offers the kernel the connection, if the context wants it to: 0 or -ENOMEM.
+ * After the handshake, settles what it does: true: it sends. */
+int tls_kernel_offer(struct tls *t);
+bool tls_kernel_settle(struct tls *t);
+bool tls_kernel_sends(const struct tls *t);
+bool tls_kernel_receives(const struct tls *t);
+
+/* Then: receives a record as OpenSSL wants to see it; sends a record that is
+ * no data, whole. The bytes; -EAGAIN; or an error. */
+int tls_kernel_receive(struct tls *t, char *data, int size);
+int tls_kernel_tell(struct tls *t, const char *data, int size);
+
+/* Is it an answer that the kernel's keys do not allow? Then it is not sent. */
+bool tls_kernel_withholds(struct tls *t);
+
+/* Waits until what was sent outlives a close: 0 or an error. */
+int tls_kernel_await(struct tls *t, struct io_call *c);
 
 /* Frees it; the descriptor stays. */
 void tls_free(struct tls *t);

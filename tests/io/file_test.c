@@ -546,7 +546,7 @@ static int interrupted(void *arg)
     memset(data, 'i', SIZE);
     for (int i = 0; i < ROUNDS; i++) {
         int fd = rota_file_open(path_of("a"), O_RDWR | O_CREAT, 0600);
-        CHECK(fd >= 0);
+        CHECK_INT(fd < 0 ? fd : 0, 0);
         CHECK_INT(rota_file_write(fd, data, SIZE), SIZE);
         CHECK_INT(rota_file_pread(fd, back, SIZE, 0), SIZE);
         CHECK_INT(rota_file_ftruncate(fd, 0), 0);

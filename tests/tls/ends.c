@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 rota_tls_context *make_context(enum rota_tls_side side,
@@ -21,6 +22,7 @@ rota_tls_context *client_with(rota_tls_options options)
 {
     if (!options.ca_file)
         options.ca_file = pki_file("root.crt");
+    options.ktls = options.ktls || getenv("TEST_KTLS");
     return make_context(ROTA_TLS_CLIENT, &options);
 }
 
@@ -30,6 +32,7 @@ rota_tls_context *server_with(rota_tls_options options)
         options.cert_file = pki_file("server.crt");
         options.key_file = pki_file("server.key");
     }
+    options.ktls = options.ktls || getenv("TEST_KTLS");
     return make_context(ROTA_TLS_SERVER, &options);
 }
 
@@ -115,6 +118,13 @@ void end_ends(struct ends *e)
     rota_stream_close(e->client.s);
     rota_stream_close(e->server.s);
     e->client.s = e->server.s = NULL;
+}
+
+bool kernel_sends(const rota_stream *s)
+{
+    rota_tls_info info;
+    CHECK_INT(rota_stream_tls_info(s, &info), 0);
+    return info.ktls_send;
 }
 
 void check_talk(rota_stream *from, rota_stream *to, const char *text)

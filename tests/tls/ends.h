@@ -29,7 +29,8 @@ rota_tls_context *make_context(enum rota_tls_side side,
                                const rota_tls_options *options);
 
 /* The same, of a client that trusts "root", or a server whose certificate is
- * "server", unless the options say otherwise. */
+ * "server", unless the options say otherwise; with TEST_KTLS in the environment
+ * the kernel is asked to encrypt. */
 rota_tls_context *client_with(rota_tls_options options);
 rota_tls_context *server_with(rota_tls_options options);
 #define CLIENT_WITH(...) client_with((rota_tls_options){ __VA_ARGS__ })
@@ -51,6 +52,9 @@ struct ends tls_ends(rota_tls_context *client, rota_tls_context *server);
 struct ends usual_ends(void);
 
 void end_ends(struct ends *e);
+
+/* The kernel encrypts what is sent, by keys that do not change. */
+bool kernel_sends(const rota_stream *s);
 
 /* What was sent by one comes to the other. */
 void check_talk(rota_stream *from, rota_stream *to, const char *text);

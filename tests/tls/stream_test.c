@@ -130,6 +130,7 @@ static int both_ways(void *arg)
 {
     (void)arg;
     struct ends e = usual_ends();
+    bool kernel = kernel_sends(e.server.s);
     char *data = pattern(MEGABYTE);
     rota_task *tasks[] = {
         rota_create_task(write_some, e.client.s, data, MEGABYTE, NULL),
@@ -142,7 +143,7 @@ static int both_ways(void *arg)
         size_t n = MEGABYTE - at < sizeof piece ? MEGABYTE - at : sizeof piece;
         CHECK_INT(rota_stream_readexactly(e.server.s, piece, n, NULL), 0);
         CHECK(memcmp(piece, data + at, n) == 0);
-        if (at % 50000 == 0)
+        if (at % 50000 == 0 && !kernel)
             CHECK_INT(
                 SSL_key_update(ssl_of(e.server.s), SSL_KEY_UPDATE_REQUESTED),
                 1);
@@ -333,6 +334,8 @@ static int answers_no_flood(void *arg)
     struct ends e = usual_ends();
     char byte;
     int small = 4096, rc = 0;
+    if (kernel_sends(e.server.s))
+        test_skip("the kernel answers no change of keys");
     CHECK_INT(setsockopt(rota_stream_fd(e.server.s), SOL_SOCKET, SO_SNDBUF,
                          &small, sizeof small),
               0);
@@ -520,7 +523,7 @@ static void write_meanwhile(struct relayed *r, bool reads)
     }
     rota_task *w = rota_create_task(write_some, client, "hello", 5, NULL);
     CHECK_INT(rota_sleep(rota_ms(5)), 0);
-    CHECK(!rota_task_done(w));
+    CHECK(!rota_task_done(w) || kernel_sends(client));
     r->down.allowed = SIZE_MAX;
     CHECK_INT(rota_await(w), 0);
     CHECK_INT(rota_await(heard), 5);
