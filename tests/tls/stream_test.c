@@ -523,7 +523,7 @@ static void write_meanwhile(struct relayed *r, bool reads)
     }
     rota_task *w = rota_create_task(write_some, client, "hello", 5, NULL);
     CHECK_INT(rota_sleep(rota_ms(5)), 0);
-    CHECK(!rota_task_done(w) || kernel_sends(client));
+    CHECK(!rota_task_done(w));
     r->down.allowed = SIZE_MAX;
     CHECK_INT(rota_await(w), 0);
     CHECK_INT(rota_await(heard), 5);
@@ -549,6 +549,8 @@ static int waits_for_message(void *arg)
     SSL_CTX_set_num_tickets(server->ssl, 1);
     struct relayed r;
     begin_relayed(&r, client, server, SIZE_MAX);
+    if (kernel_sends(r.ends.client.s))
+        test_skip("the kernel need not wait for it");
     check_talk(r.ends.server.s, r.ends.client.s, "the ticket came before");
     size_t records = r.down.passed - 1;
     end_relayed(&r);
