@@ -4,12 +4,13 @@
  */
 #include "loop/loop.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/list.h"
+#include "base/misuse.h"
 #include "loop/sim.h"
-#include "rota/log.h"
 
 /* A seed that differs each time. Where the kernel has none yet (at boot), the
  * time will do: nothing secret hangs on it. */
@@ -148,6 +149,17 @@ static bool is_stuck(struct loop *l)
            !l->backend->busy(l->backend_state) && l->stuck(l);
 }
 
+/* Errors that pass are the backends' own affair. One that is told stays:
+ * nothing can be awaited any more, and to go on would be to spin. */
+static void lose_io(const struct loop *l, int rc)
+{
+    misuse(rc,
+           "%s cannot be waited at any more: %s; has a descriptor been closed "
+           "that was not the program's own?",
+           l->backend->name, strerror(-rc));
+    abort();
+}
+
 static void poll_io(struct loop *l, bool sleepy)
 {
     int rc = 0;
@@ -164,8 +176,7 @@ static void poll_io(struct loop *l, bool sleepy)
         inbox_rise(&l->inbox);
     }
     if (rc < 0)
-        rota_log(ROTA_LOG_ERROR, "%s: waiting for I/O failed: %s",
-                 l->backend->name, strerror(-rc));
+        lose_io(l, rc);
 }
 
 /* Begins a turn's batch. An arranged order is one of a whole batch: it is run

@@ -11,6 +11,8 @@
 
 #include "loop/uring.h"
 #include "ops.h"
+#include "rota/run.h"
+#include "rota/task.h"
 
 static void lines(const char *text, const char *word, int want)
 {
@@ -128,6 +130,37 @@ TEST("io_uring forbidden, unknown or out of memory: epoll, and one line")
         lines(err, "using epoll", 1);
         lines(err, "\n", 1);
     }
+}
+
+static int sleep_forbidden(void *arg)
+{
+    (void)arg;
+    const int waits[] = {
+        SYS_epoll_pwait,
+        SYS_epoll_pwait2,
+        SYS_io_uring_enter,
+#ifdef SYS_epoll_wait
+        SYS_epoll_wait,
+#endif
+    };
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
+        forbid(waits[i], EBADF);
+    return rota_sleep(rota_ms(1));
+}
+
+static void run_blind(void)
+{
+    rota_ignore(rota_run(sleep_forbidden, NULL, NULL));
+}
+
+/* PITFALL 31 */
+TEST("a loop that can wait for nothing any more dies with the reason")
+{
+    test_needs_kernel();
+    char err[4096];
+    int status = test_child(run_blind, err, sizeof err);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    CHECK_HAS(err, "cannot be waited at any more: Bad file descriptor");
 }
 
 static bool fired;
