@@ -192,7 +192,7 @@ size_t sim_room(const struct sim_socket *k)
 {
     const struct sim_socket *to = k->peer;
     size_t most = k->sim->net.buffer ? k->sim->net.buffer : BUFFER;
-    if (!to || to->closed)
+    if (!to)
         return most; /* for all we know */
     size_t full = to->flying + buf_len(&to->arrived);
     return full < most ? most - full : 0;

@@ -464,6 +464,23 @@ SIM_TEST_WITH("writing to one who has closed fails once he has said so", 100,
     CHECK_INT(rota_close(listener), 0);
 }
 
+/* STRM-14: it is a buffer's worth that goes out before he has said so. */
+SIM_TEST_WITH("whoever writes on and on to one who has closed comes to an end",
+              100, .net = { .latency = 1000 })
+{
+    enum { FAR_TOO_MANY = 1000 };
+    char data[1000] = { 0 };
+    int listener = rota_listen("127.0.0.1", PORT, NULL);
+    struct link l = link_up(listener, "127.0.0.1");
+    rota_stream_close(l.server);
+    int rc = 0, writes = 0;
+    while (rc == 0 && writes++ < FAR_TOO_MANY)
+        rc = rota_stream_write(l.client, data, sizeof data, NULL);
+    CHECK(rc == -EPIPE || rc == -ECONNRESET);
+    rota_stream_close(l.client);
+    CHECK_INT(rota_close(listener), 0);
+}
+
 static ROTA_ASYNC(talk_until_reset, (rota_stream *, s), (int *, resets))
 {
     char data[50] = { 0 };
