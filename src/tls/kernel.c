@@ -166,6 +166,7 @@ static int kernel_send_file(struct rota_stream *s, struct io_call *c, int fd,
 
 const struct stream_kind tls_kernel_kind = {
     .receive = tls_receive,
+    .await = tls_wait,
     .send = kernel_send,
     .send_vectors = kernel_send_vectors,
     .send_file = kernel_send_file,

@@ -45,7 +45,7 @@ int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
 
 /* Looking takes nothing, and makes sure that there is something to be read and
  * not just a record begun. */
-static int tls_wait(struct rota_stream *s, struct io_call *c)
+int tls_wait(struct rota_stream *s, struct io_call *c)
 {
     struct tls *t = s->state;
     char byte;

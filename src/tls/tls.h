@@ -123,6 +123,7 @@ int tls_send_out(struct tls *t, struct io_call *c);
 /* What kinds of TLS streams share. */
 int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
                 size_t size);
+int tls_wait(struct rota_stream *s, struct io_call *c);
 int tls_shutdown(struct rota_stream *s);
 void tls_close(struct rota_stream *s, struct rota_task *task);
 bool tls_has_said_end(const struct tls *t);
