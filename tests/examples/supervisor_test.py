@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """usage: supervisor_test.py PROGRAM"""
 
+import glob
 import os
 import re
 import signal
@@ -13,11 +14,12 @@ from program import Failed, Program, run, until, usage_of
 
 
 def children_of(pid):
-    """Processes whose parent it is, and theirs."""
+    """Processes whose parent it is, by whatever thread, and theirs."""
     found = []
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
-        for child in map(int, file.read().split()):
-            found += [child] + children_of(child)
+    for path in glob.glob("/proc/%d/task/*/children" % pid):
+        with open(path) as file:
+            for child in map(int, file.read().split()):
+                found += [child] + children_of(child)
     return found
 
 

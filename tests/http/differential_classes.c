@@ -22,7 +22,7 @@ static bool starts(struct text s, const char *with)
 
 static bool holds(struct text s, const char *part)
 {
-    return memmem(s.ptr, s.len, part, strlen(part)) != NULL;
+    return s.ptr && memmem(s.ptr, s.len, part, strlen(part)) != NULL;
 }
 
 static bool is(struct text s, const char *whole)
