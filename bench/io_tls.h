@@ -23,6 +23,7 @@ static inline SSL_CTX *io_tls_context(const struct io_args *args)
         SSL_CTX_use_PrivateKey_file(c, args->key, SSL_FILETYPE_PEM) != 1)
         io_tls_die("certificate");
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_num_tickets(c, 1); /* as rota and Go */
     return c;
 }
 
