@@ -2,13 +2,15 @@
 """The documentation says what is true: every C block of README.md and of docs/
 compiles as printed, programs print what the page says they print, a session in
 a terminal goes as shown, links lead somewhere, names that are mentioned exist,
-and every public function is on a page of the reference.
+every public function is on a page of the reference, and every file of the
+library in the drawing of the house.
 
 usage: docs_test.py SOURCE BUILD MESON
 
 Only a server's port is not taken as printed: it gets a free one."""
 
 import concurrent.futures
+import fnmatch
 import glob
 import os
 import re
@@ -162,6 +164,20 @@ def functions_are_described(source, header):
         raise Failed("on no page of docs/reference: " + ", ".join(missing))
 
 
+def files_are_drawn(source, text):
+    """Each file of the house, by its name or a pattern; what stands beside the
+    house is drawn as a whole."""
+    drawn = [name for cell in re.findall(r"^\| (.*?) \|", text, flags=re.M)
+             for name in re.findall(r"`([^`/]+\.c)`", cell)]
+    files = glob.glob(os.path.join(source, "src/*/**/*.c"), recursive=True)
+    missing = [os.path.relpath(file, source) for file in sorted(files)
+               if not re.search("/src/(cli|locks)/", file) and
+               not any(fnmatch.fnmatch(os.path.basename(file), name)
+                       for name in drawn)]
+    if missing:
+        raise Failed("not drawn: " + ", ".join(missing))
+
+
 def all_pages(source):
     names = ["README.md"] + sorted(
         os.path.relpath(name, source) for name in
@@ -211,6 +227,8 @@ def main(source, build, meson):
                 test_sessions(tap, tree, blocks)
         tap.test("the first program is short", first_program_is_short,
                  pages.read(texts["README.md"], "README.md"))
+    tap.test("every file of the house is drawn", files_are_drawn, source,
+             texts["docs/design.md"])
     for header in sorted(glob.glob(os.path.join(source, "include/rota/*.h"))):
         tap.test("%s is described" % os.path.basename(header),
                  functions_are_described, source, header)

@@ -297,12 +297,12 @@ TEST("a client that ends its side once it is answered still gets all of it")
 TEST_LIMITED("a connection is not idle while its answer is being read", 120)
 {
     struct http_options o = HTTP_OPTIONS_DEFAULT;
-    o.idle_timeout = rota_seconds(1);
+    o.idle_timeout = rota_seconds(4);
     struct process p;
     struct client c;
     open_narrow(&p, &c, &o);
     ask_for_shares(&p, &c);
-    sip(&c, 15000, 1000);
+    sip(&c, 24000, 400); /* 6 s */
     client_get(&c, "/x");
     want_shares(&c);
     client_want_body(&c, 200, "GET /x");
@@ -314,7 +314,7 @@ TEST_LIMITED("a client that reads slowly, but does read, is not cut off", 120)
 {
     /* The 64 KiB that are sent at once take longer than that. */
     struct http_options o = HTTP_OPTIONS_DEFAULT;
-    o.write_timeout = rota_seconds(2);
+    o.write_timeout = rota_seconds(4);
     struct process p;
     struct client c;
     struct reply r;
