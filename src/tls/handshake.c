@@ -218,6 +218,8 @@ static int start(struct rota_stream *s, struct io_call *c,
     s->reading = s->writing = true;
     rc = shake(t, c);
     s->reading = s->writing = false;
+    if (rc == 0 && c->use.closing)
+        rc = -EBADF; /* as what it was when that began: without TLS */
     settle(s, t, rc);
     return io_end(c, rc);
 }
