@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,8 +21,9 @@ static void keep_line(enum rota_log_level level, const char *line)
     if (strstr(line, "io_uring is not available"))
         return; /* a fact of the machine */
     pthread_mutex_lock(&lines_lock);
-    strncat(lines, line, sizeof lines - strlen(lines) - 2);
-    strcat(lines, "\n");
+    size_t len = strlen(lines);
+    if (len + strlen(line) + 2 <= sizeof lines) /* the first ones tell most */
+        sprintf(lines + len, "%s\n", line);
     pthread_mutex_unlock(&lines_lock);
 }
 
