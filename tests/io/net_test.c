@@ -135,7 +135,11 @@ TEST("rota_listen leaves its sentence in the task's outcome")
 
 TEST("a privileged port is told as such")
 {
+    struct stat root;
+    CHECK_INT(stat("/", &root), 0);
     if (geteuid() == 0) {
+        if (!(root.st_mode & S_IXOTH))
+            test_skip("nobody may enter / here");
         /* Give up root, in this test's own process. */
         if (setgid(65534) < 0 || setuid(65534) < 0)
             test_skip("cannot give up root");
