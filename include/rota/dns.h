@@ -23,13 +23,14 @@
 
 /*
  * The addresses of a host, at most `most` of them, with `port` in each: the
- * best one first, then the families by turns (RFC 8305, 4). `family` is AF_INET, AF_INET6, or AF_UNSPEC for both. `host`
- * is a name; or a number ("127.0.0.1", "::1", "fe80::1%eth0"), "localhost", or
- * NULL for all of this machine, for which nobody is asked. Returns how many;
- * -ENOENT: no such host, or not of this family; -EAGAIN: the name servers do
- * not answer; -EINVAL: no host, no port, no family; -ENOMEM; what the system
- * says. Suspends: yes. Cancel: returns at once; the lookup goes on for others
- * who wait for it, and for the next to ask.
+ * best one first, then the families by turns (RFC 8305, 4). `family` is
+ * AF_INET, AF_INET6, or AF_UNSPEC for both. `host` is a name; or a number
+ * ("127.0.0.1", "::1", "fe80::1%eth0"), "localhost", or NULL for all of this
+ * machine, for which nobody is asked. Returns how many; -ENOENT: no such host,
+ * or not of this family; -EAGAIN: the name servers do not answer; -EINVAL: no
+ * host, no port, no family; -ENOMEM; what the system says. Suspends: yes.
+ * Cancel: returns at once; the lookup goes on for others who wait for it, and
+ * for the next to ask.
  */
 ROTA_API int rota_getaddrinfo(const char *host, int port, int family,
                               rota_address *out, int most) ROTA_MUST;

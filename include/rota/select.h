@@ -126,8 +126,8 @@ enum rota_select_flags {
  *
  * -EAGAIN: none is ready, and the timeout is <= 0; -ETIMEDOUT; -ECANCELED;
  * -ENOMEM (many cases, or no room for a timer). Misuse: -EPERM outside of
- * tasks; -EXDEV: something in it is of another thread and not shared. Suspends: yes. Cancel: no
- * case has happened.
+ * tasks; -EXDEV: something in it is of another thread and not shared. Suspends:
+ * yes. Cancel: no case has happened.
  */
 ROTA_API int rota_select(rota_case *cases, size_t n, rota_dur timeout,
                          unsigned flags) ROTA_MUST;

@@ -86,7 +86,8 @@ ROTA_API rota_task *rota_spawn_copy(rota_fn *fn, const void *args, size_t size,
  * cancelled too and still waited for, and the call returns -ECANCELED. After
  * it `t` is over, always. -EDEADLK: it waits for me (the handle is kept).
  * -ENOMEM: `t` is NULL, so a spawn may stand in the call. -ESHUTDOWN: `t` is of
- * another run, which has abandoned it. Suspends: yes. Cancel: the task's result.
+ * another run, which has abandoned it. Suspends: yes. Cancel: the task's
+ * result.
  */
 ROTA_API int rota_await(rota_task *t) ROTA_MUST;
 

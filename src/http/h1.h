@@ -85,8 +85,8 @@ struct h1_head {
  * Returns the head's length in bytes, leading CRLF (two at most) and the blank
  * line included; 0: not all there yet; or a negative HTTP status that refuses
  * the request: -400, -414, -417, -431, -501 (a method or transfer coding that
- * is not known; CONNECT, TRACE), -505. After a refusal the connection must be closed.
- * `head` holds when the result is > 0, `count` of its header lines.
+ * is not known; CONNECT, TRACE), -505. After a refusal the connection must be
+ * closed. `head` holds when the result is > 0, `count` of its header lines.
  *
  * The verdict depends on the bytes only, not on the pieces they came in. But
  * what is wrong in half a head is found at the latest when the head is

@@ -3,10 +3,10 @@
  * and whatever else it answers, be it that it cannot tell, is no answer: then
  * the call is made again by who may wait, and meets the error once more.
  *
- * Two waits remain, which io_uring mostly has on its caller's thread too. A file
- * system of the network or of a process (FUSE) may ask its server to open a
- * name that is known, or to close it. And a file that nothing names any more is
- * freed by its last close.
+ * Two waits remain, which io_uring mostly has on its caller's thread too. A
+ * file system of the network or of a process (FUSE) may ask its server to open
+ * a name that is known, or to close it. And a file that nothing names any more
+ * is freed by its last close.
  */
 #include "io/file_now.h"
 

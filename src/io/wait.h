@@ -41,9 +41,10 @@ int io_begin_writing(struct io_call *c, int fd);
  * Submits c->op and parks the task until its terminal completion. Returns its
  * result; -ECANCELED when the task was cancelled before there was any, -EBADF
  * when the descriptor was closed (c->op.sent tells of a send, each time); or
- * what op_submit says. Whoever sets c->op.done, for an op that repeats, fires
- * the clause itself when that has ended. May be called again: a cancellation that came since is
- * then seen before anything is awaited, and others get their turn.
+ * what op_submit says. May be called again: a cancellation that came since is
+ * then seen before anything is awaited, and others get their turn. Whoever
+ * sets c->op.done, for an op that repeats, fires the clause itself when that
+ * has ended.
  */
 int io_await(struct io_call *c);
 
