@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +23,8 @@ enum {
     DEFAULT_SECONDS = 30,
     PATIENCE = 4, /* times what was asked for: the machine may be busy */
     SANITIZED_FACTOR = 5,
+    STORM_US = 200, /* from one signal to the next, */
+    STORM_SLOW_US = 4000,
     NOTE_SIZE = 256,
 };
 
@@ -52,6 +56,38 @@ void test_needs_kernel(void)
 {
     if (getenv("TEST_EMULATED"))
         test_skip("an emulator is not the kernel this is about");
+}
+
+static volatile sig_atomic_t storm_count;
+
+static void note_signal(int sig)
+{
+    (void)sig;
+    storm_count++;
+}
+
+static void signal_each(suseconds_t us)
+{
+    struct itimerval each = { { 0, us }, { 0, us } };
+    if (setitimer(ITIMER_REAL, &each, NULL) < 0)
+        test_fail(TEST_AT, "setitimer: %s", strerror(errno));
+}
+
+void test_storm_begin(void)
+{
+    struct sigaction a = { .sa_handler = note_signal };
+    sigaction(SIGALRM, &a, NULL);
+    signal_each(test_sanitized() ? STORM_SLOW_US : STORM_US);
+}
+
+void test_storm_end(void)
+{
+    signal_each(0);
+}
+
+int test_storm_count(void)
+{
+    return storm_count;
 }
 
 void test_fail(const char *where, const char *format, ...)
@@ -116,14 +152,14 @@ int test_child(void (*fn)(void), char *err, size_t size)
 }
 
 /* Waits for the child at most until its limit; true when it had to be
- * killed. */
+ * killed, with the processes it had started, which hold our output open. */
 static bool wait_limited(pid_t pid, unsigned seconds, int *status)
 {
     struct timespec nap = { 0, 500 * 1000 };
     time_t end = time(NULL) + (time_t)seconds + 1;
     while (waitpid(pid, status, WNOHANG) == 0) {
         if (time(NULL) > end) {
-            kill(pid, SIGKILL);
+            kill(-pid, SIGKILL);
             waitpid(pid, status, 0);
             return true;
         }
@@ -134,10 +170,15 @@ static bool wait_limited(pid_t pid, unsigned seconds, int *status)
     return false;
 }
 
+/* TEST_LIMIT: so many seconds at most, whatever a test asks for. */
 static unsigned limit_of(const struct test *t)
 {
+    const char *most = getenv("TEST_LIMIT");
     unsigned seconds = (t->seconds ? t->seconds : DEFAULT_SECONDS) * PATIENCE;
-    return test_sanitized() ? seconds * SANITIZED_FACTOR : seconds;
+    if (test_sanitized())
+        seconds *= SANITIZED_FACTOR;
+    return most && seconds > (unsigned)atoi(most) ? (unsigned)atoi(most)
+                                                  : seconds;
 }
 
 /* Runs one test; prints its TAP line; true unless it failed. */
@@ -147,6 +188,8 @@ static bool run(const struct test *t, int number)
     note[0] = '\0';
     pid_t pid = fork();
     if (pid == 0) {
+        setpgid(0, 0);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         t->run();
         exit(0); /* not _exit: leak checkers look at the end of a process */
     }

@@ -64,6 +64,14 @@ bool test_sanitized(void);
  * user-mode emulator (which says so by TEST_EMULATED in the environment). */
 void test_needs_kernel(void);
 
+/* From here on signals (SIGALRM, whose handler restarts no call) interrupt the
+ * process as often as leaves it time to do something; and no more. */
+void test_storm_begin(void);
+void test_storm_end(void);
+
+/* How many have come. */
+int test_storm_count(void);
+
 #define TEST_AT      __FILE__ ":" TEST_STR(__LINE__)
 #define TEST_STR_(x) #x
 #define TEST_STR(x)  TEST_STR_(x)

@@ -2,7 +2,6 @@
 #include "pair.h"
 
 #include <poll.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 
 struct ends {
@@ -285,31 +284,20 @@ TEST("PITFALL 25: /dev/null and a file on disk can be read and written")
     run_clean(odd_files);
 }
 
-static volatile sig_atomic_t ticks;
-
-static void tick(int sig)
-{
-    (void)sig;
-    ticks++;
-}
-
 static int storm(void *arg)
 {
-    struct itimerval often = { { 0, 200 }, { 0, 200 } }, off = { 0 };
-    CHECK_INT(setitimer(ITIMER_REAL, &often, NULL), 0);
-    for (int i = 0; ticks < 200; i++) {
+    test_storm_begin();
+    while (test_storm_count() < 200) {
         CHECK_INT(pumps(arg), 0);
         CHECK_INT(rota_sleep(rota_ms(1)), 0);
     }
-    CHECK_INT(setitimer(ITIMER_REAL, &off, NULL), 0);
+    test_storm_end();
     return 0;
 }
 
 TEST_LIMITED("PITFALL 26: signals that interrupt every call change nothing",
              120)
 {
-    struct sigaction a = { .sa_handler = tick }; /* no SA_RESTART */
-    CHECK_INT(sigaction(SIGALRM, &a, NULL), 0);
     run_clean(storm);
 }
 

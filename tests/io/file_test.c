@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 
 static int round_trip(void *arg)
@@ -534,11 +533,6 @@ TEST("a pipe that would block says -EAGAIN, and blocks no thread")
     run_in_folder(pipes);
 }
 
-static void nothing(int number)
-{
-    (void)number;
-}
-
 static int interrupted(void *arg)
 {
     (void)arg;
@@ -559,12 +553,9 @@ static int interrupted(void *arg)
 /* PITFALL 26 */
 TEST_LIMITED("a storm of signals does not show in calls on files", 60)
 {
-    struct sigaction sa = { .sa_handler = nothing };
-    struct itimerval every_ms = { { 0, 1000 }, { 0, 1000 } }, never = { 0 };
-    CHECK_INT(sigaction(SIGALRM, &sa, NULL), 0);
-    CHECK_INT(setitimer(ITIMER_REAL, &every_ms, NULL), 0);
+    test_storm_begin();
     run_in_folder(interrupted);
-    CHECK_INT(setitimer(ITIMER_REAL, &never, NULL), 0);
+    test_storm_end();
 }
 
 /* Whether this kernel says what it knows of a name without waiting. */
