@@ -19,6 +19,7 @@
 #include "loop/fds.h"
 #include "loop/loop.h"
 #include "loop/message.h"
+#include "loop/plain.h"
 #include "loop/sock.h"
 #include "loop/uring.h"
 #include "loop/uring_wrote.h"
@@ -62,8 +63,7 @@ struct io_uring_sqe *uring_take_sqe(struct uring *u)
 
 static bool is_poll(const struct op *op)
 {
-    return op->private & POLLING || op->kind == OP_POLL ||
-           op->kind == OP_RECVMMSG || op->kind == OP_SENDMMSG;
+    return op->private & POLLING || op->kind == OP_POLL;
 }
 
 /* What its poll waits for. */
@@ -174,12 +174,27 @@ static bool is_doubtful(const struct op *op)
     return op->kind == OP_POLL && op->events & POLLPRI;
 }
 
+/* Whether it is polled for, and then done by a call from here. */
+static bool is_done_here(struct uring *u, const struct op *op)
+{
+    return message_is_batch(op) ||
+           (plain_is(op) &&
+            plain_would_block_thread(fds_find(&u->fds, op->fd), op));
+}
+
+static int try_here(struct uring *u, struct op *op)
+{
+    return plain_is(op) ? plain_try(fds_find(&u->fds, op->fd), op)
+                        : message_try(op);
+}
+
 /* Streams wait for readiness, then receive, where there is no ring of buffers
  * or these would be filled ahead. */
 static void start_anew(struct uring *u, struct op *op)
 {
     op->private &= (uint8_t) ~(POLLING | WATCHING | FOUND);
-    if (op->kind == OP_STREAM && (op->in_step || !u->buffers))
+    if (op->kind == OP_STREAM ? op->in_step || !u->buffers
+                              : is_done_here(u, op))
         op->private |= POLLING;
     if (is_doubtful(op))
         op->private |= WATCHING;
@@ -281,8 +296,8 @@ static void polled(struct uring *u, struct op *op)
         finish(u, op, -ECANCELED);
         return;
     }
-    if (message_is_batch(op)) {
-        int rc = message_try(op);
+    if (is_done_here(u, op)) {
+        int rc = try_here(u, op);
         if (rc == -EAGAIN)
             start_anew(u, op);
         else
@@ -355,6 +370,8 @@ static bool is_passing(const struct op *op, int error)
 {
     switch (error) {
     case EINTR: return true;
+    /* Of its owner's cancel that is not: see kick_workers. */
+    case ECANCELED: return true;
     case EAGAIN: return op->kind != OP_CONNECT;
     case ENOBUFS: return op->kind == OP_STREAM;
     default: return op->kind == OP_ACCEPT && op_is_of_connection(-error);
@@ -476,7 +493,7 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe)
         if (cqe->res == -ENOENT)
             cancel_missed(u, mark);
         break;
-    case MARK_FILE_CANCEL: break;
+    case MARK_IGNORED: break;
     case MARK_FILE: uring_file_complete(u, file_of(mark), cqe->res); break;
     default:
         complete_op(u, (struct op *)(uintptr_t)address_of(mark), cqe);
@@ -530,12 +547,29 @@ static int enter(struct uring *u, rota_time until)
     return has_work(u) ? io_uring_submit_and_get_events(&u->ring) : 0;
 }
 
+/*
+ * Kernels (6.1) give up on a new thread for files when signals come in the way
+ * of making it: what was left to it is cancelled, or waits until there is more
+ * to do. So there is more.
+ */
+static void kick_workers(struct uring *u)
+{
+    struct io_uring_sqe *sqe = uring_take_sqe(u);
+    if (!sqe)
+        return;
+    io_uring_prep_nop(sqe);
+    sqe->flags |= IOSQE_ASYNC;
+    io_uring_sqe_set_data64(sqe, MARK_IGNORED);
+}
+
 static int uring_poll(struct loop *l, void *state, rota_time until)
 {
     (void)l;
     struct uring *u = state;
     submit_due(u);
     int rc = enter(u, until);
+    if (rc == -EINTR && !list_empty(&u->files))
+        kick_workers(u);
     switch (rc < 0 ? -rc : 0) {
     case 0:
     case EINTR:
@@ -559,7 +593,8 @@ static int uring_submit(struct loop *l, void *state, struct op *op)
         return rc;
     /* A datagram is mostly there, or has room: a system call costs less than
      * the way through the ring, which is for those that wait. */
-    if (message_is(op) && (rc = message_try(op)) != -EAGAIN) {
+    if ((message_is(op) || is_done_here(u, op)) &&
+        (rc = try_here(u, op)) != -EAGAIN) {
         fds_disarm(&u->fds, slot, op);
         op->result = rc;
         return 1;

@@ -26,10 +26,13 @@ struct fd_slot {
     bool out_blocked : 1; /* was full, and no edge came since */
     bool eager : 1;       /* a short read does not mean it is empty */
     bool type_known : 1;  /* `eager` takes the socket's type into account */
-    bool mode_known : 1;  /* the next three are valid */
-    bool socket : 1;      /* ... that was inherited without O_NONBLOCK */
-    bool in_blocks : 1;   /* anything else that was, to be read */
-    bool out_blocks : 1;  /* the same, to be written */
+
+    /* Of those read and written plainly (loop/plain.h). */
+    bool mode_known : 1; /* the next four are valid */
+    bool socket : 1;     /* ... that was inherited without O_NONBLOCK */
+    bool pipe : 1;       /* the same */
+    bool in_blocks : 1;  /* anything that was but a socket, to be read */
+    bool out_blocks : 1; /* the same, to be written */
 };
 
 enum { FDS_CHUNK = 128 }; /* slots */

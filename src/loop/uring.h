@@ -25,7 +25,7 @@ enum {
     MARK_WAKE,
     MARK_CANCEL,
     MARK_FILE,
-    MARK_FILE_CANCEL,
+    MARK_IGNORED,
     MARK_MASK = 7,
     MARK_BITS = 3
 };

@@ -133,7 +133,7 @@ void uring_file_cancel(void *state, struct file_op *op)
     if (!sqe)
         return;
     io_uring_prep_cancel64(sqe, mark_of(op), 0);
-    io_uring_sqe_set_data64(sqe, MARK_FILE_CANCEL);
+    io_uring_sqe_set_data64(sqe, MARK_IGNORED);
 }
 
 static void tell_valgrind(const struct file_op *op, int n)
@@ -153,7 +153,7 @@ static void finish(struct uring *u, struct file_op *op, int result)
     op->done(op);
 }
 
-/* Starts the rest; what finds no room now is done elsewhere. */
+/* Starts the rest; what finds no room now, -EAGAIN, is done elsewhere. */
 static void go_on(struct uring *u, struct file_op *op)
 {
     if (op->cancelled)
@@ -182,6 +182,8 @@ void uring_file_complete(struct uring *u, struct file_op *op, int rc)
         finish(u, op, 0);
     else if (rc == -EINTR)
         go_on(u, op);
+    else if (rc == -ECANCELED && !op->cancelled)
+        finish(u, op, -EAGAIN); /* no thread was to be had for it */
     else if (rc >= 0 && moves(op))
         moved(u, op, rc);
     else

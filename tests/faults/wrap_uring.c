@@ -50,7 +50,7 @@ WRAP(int, io_uring_ring_dontfork, (struct io_uring * ring))
 static bool may_fail(const struct io_uring_sqe *sqe)
 {
     uint64_t mark = sqe->user_data & MARK_MASK;
-    return mark != MARK_CANCEL && mark != MARK_FILE_CANCEL &&
+    return mark != MARK_CANCEL && mark != MARK_IGNORED &&
            sqe->opcode != IORING_OP_CLOSE;
 }
 
