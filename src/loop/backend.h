@@ -27,6 +27,8 @@ struct backend {
 
     int (*submit)(struct loop *l, void *state, struct op *op);
     int (*cancel)(struct loop *l, void *state, struct op *op);
+    /* As op_receive_now; NULL: it learns nothing by it, it is a plain call. */
+    int (*receive)(void *state, int fd, void *data, size_t size);
     /* As file_op_submit and file_op_cancel; NULL: it knows no files. */
     int (*file_submit)(void *state, struct file_op *op);
     void (*file_cancel)(void *state, struct file_op *op);

@@ -10,20 +10,19 @@
  * next poll: one busy descriptor cannot keep the others waiting.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "loop/backend.h"
 #include "loop/fds.h"
 #include "loop/loop.h"
 #include "loop/message.h"
+#include "loop/plain.h"
 #include "loop/sock.h"
 
 enum {
@@ -131,104 +130,11 @@ static int poll_now(int fd, short events)
     return rc ? rc : WAIT;
 }
 
-static bool is_socket(int fd)
-{
-    int type;
-    socklen_t size = sizeof type;
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
-}
-
-/*
- * An inherited descriptor may be in blocking mode, which is shared with other
- * processes and thus not ours to change. Sockets can be told with each call not
- * to wait; the others are asked before.
- */
-static bool would_block(struct fd_slot *slot, const struct op *op, short events)
-{
-    if (!slot->mode_known) {
-        int mode = fcntl(op->fd, F_GETFL);
-        bool blocks = mode >= 0 && !(mode & O_NONBLOCK);
-        slot->socket = blocks && is_socket(op->fd);
-        blocks = blocks && !slot->socket;
-        /* One that cannot be read is never readable, and says so at once. */
-        slot->in_blocks = blocks && (mode & O_ACCMODE) != O_WRONLY;
-        slot->out_blocks = blocks && (mode & O_ACCMODE) != O_RDONLY;
-        slot->mode_known = true;
-    }
-    bool blocks = events == POLLIN ? slot->in_blocks : slot->out_blocks;
-    return blocks && poll_now(op->fd, events) == WAIT;
-}
-
-static ssize_t read_some(const struct fd_slot *slot, const struct op *op)
-{
-    struct iovec one = { op->data, op->size };
-    bool many = op->kind == OP_READV;
-    struct msghdr m = { .msg_iov = many ? op->data : &one,
-                        .msg_iovlen = many ? op->size : 1 };
-    if (slot->socket)
-        return recvmsg(op->fd, &m, MSG_DONTWAIT);
-    return readv(op->fd, m.msg_iov, (int)m.msg_iovlen);
-}
-
-static int try_read(struct fd_slot *slot, struct op *op)
-{
-    if (would_block(slot, op, POLLIN))
-        return WAIT;
-    ssize_t n;
-    do
-        n = read_some(slot, op);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN ? WAIT : -errno;
-    return (int)n;
-}
-
-/* The first vector alone where more could block. */
-static ssize_t write_some(const struct fd_slot *slot, const struct op *op)
-{
-    struct iovec *first = op->data;
-    struct msghdr m = { .msg_iov = first, .msg_iovlen = op->size };
-    if (slot->socket)
-        return sendmsg(op->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (!slot->out_blocks)
-        return writev(op->fd, first, (int)op->size);
-    return write(op->fd, first->iov_base,
-                 first->iov_len < PIPE_BUF ? first->iov_len : PIPE_BUF);
-}
-
-static int try_writev(struct fd_slot *slot, struct op *op)
-{
-    if (would_block(slot, op, POLLOUT))
-        return WAIT;
-    ssize_t n;
-    do
-        n = write_some(slot, op);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN ? WAIT : -errno;
-    return n > 0 ? (int)n : -EIO;
-}
-
-static ssize_t send_some(struct fd_slot *slot, struct op *op)
-{
-    const char *data = (const char *)op->data + op->sent;
-    size_t left = op->size - op->sent;
-    if (op->kind != OP_SEND && would_block(slot, op, POLLOUT)) {
-        errno = EAGAIN;
-        return -1;
-    }
-    if (op->kind == OP_SEND || slot->socket)
-        return send(op->fd, data, left, MSG_NOSIGNAL | MSG_DONTWAIT);
-    /* A pipe said to be writable takes so much without blocking. */
-    if (slot->out_blocks && left > PIPE_BUF)
-        left = PIPE_BUF;
-    return write(op->fd, data, left);
-}
-
-static int try_send(struct fd_slot *slot, struct op *op)
+static int try_send(struct op *op)
 {
     while (op->sent < op->size) {
-        ssize_t n = send_some(slot, op);
+        ssize_t n = send(op->fd, (const char *)op->data + op->sent,
+                         op->size - op->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n > 0)
             op->sent += (size_t)n;
         else if (n == 0)
@@ -237,6 +143,12 @@ static int try_send(struct fd_slot *slot, struct op *op)
             return errno == EAGAIN ? WAIT : -errno;
     }
     return (int)op->size;
+}
+
+static int try_plain(struct fd_slot *slot, struct op *op)
+{
+    int rc = plain_try(slot, op);
+    return rc == -EAGAIN ? WAIT : rc;
 }
 
 static int try_connect(struct op *op)
@@ -291,11 +203,12 @@ static int try_once(struct fd_slot *slot, struct op *op)
         return rc;
     case OP_READ:
     case OP_READV:
-        rc = try_read(slot, op);
+        rc = try_plain(slot, op);
         slot->in_blocked = rc == WAIT;
         return rc;
+    case OP_WRITE:
     case OP_WRITEV:
-        rc = try_writev(slot, op);
+        rc = try_plain(slot, op);
         slot->out_blocked = rc == WAIT;
         return rc;
     case OP_RECVMSG:
@@ -308,10 +221,10 @@ static int try_once(struct fd_slot *slot, struct op *op)
         rc = try_message(op);
         slot->out_blocked = rc == WAIT;
         return rc;
-    case OP_POLL: return poll_now(op->fd, op->events);
+    case OP_POLL: return op->tried ? op->events : poll_now(op->fd, op->events);
     case OP_CONNECT: return try_connect(op);
     default:
-        rc = try_send(slot, op);
+        rc = try_send(op);
         slot->out_blocked = rc == WAIT;
         return rc;
     }
@@ -435,14 +348,15 @@ static int submit_once(struct epoll_backend *e, struct fd_slot *slot,
 {
     /* That a socket is empty may be known. What else was found before may be
      * of another kind of call; trying tells what it is with this one. */
-    if (op->kind != OP_RECV || !slot->in_blocked) {
+    bool receives = op->kind == OP_RECV || op->tried;
+    if (!receives || !slot->in_blocked) {
         int rc = try_once(slot, op);
         if (rc != WAIT) {
             op->result = rc;
             return 1;
         }
     }
-    if (op->kind != OP_POLL)
+    if (op->kind != OP_POLL || op->tried)
         return slot->registered ? 0 : enlist(e, slot, op->fd, EPOLL_CTL_ADD);
     /* What is polled may be some library's, which closes and opens files
      * without telling: its registration is renewed each time. */
@@ -467,6 +381,22 @@ static int epoll_backend_submit(struct loop *l, void *state, struct op *op)
     if (rc != 0)
         fds_disarm(&e->fds, slot, op);
     return rc;
+}
+
+static int epoll_backend_receive(void *state, int fd, void *data, size_t size)
+{
+    struct epoll_backend *e = state;
+    struct fd_slot *slot = fds_slot(&e->fds, fd);
+    struct op op = { .kind = OP_RECV, .fd = fd, .data = data, .size = size };
+    if (!slot)
+        return -ENOMEM;
+    bool empty = slot->in_blocked && slot->registered;
+    int rc = empty ? WAIT : try_once(slot, &op);
+    if (rc != WAIT && slot->in) { /* who waits for it has to look, too */
+        slot->in_blocked = false;
+        fds_queue(&e->fds, slot);
+    }
+    return rc == WAIT ? -EAGAIN : rc;
 }
 
 static int epoll_backend_cancel(struct loop *l, void *state, struct op *op)
@@ -559,6 +489,7 @@ const struct backend backend_epoll = {
     .forked = epoll_backend_forked,
     .submit = epoll_backend_submit,
     .cancel = epoll_backend_cancel,
+    .receive = epoll_backend_receive,
     .forget = epoll_backend_forget,
     .poll = epoll_backend_poll,
     .busy = epoll_backend_busy,

@@ -69,6 +69,13 @@ int op_cancel(struct loop *l, struct op *op)
     return l->backend->cancel(l, l->backend_state, op);
 }
 
+int op_receive_now(struct loop *l, int fd, void *data, size_t size)
+{
+    if (l->backend->receive)
+        return l->backend->receive(l->backend_state, fd, data, size);
+    return sock_calls(l)->receive(l, fd, data, size);
+}
+
 int op_poll_now(struct loop *l, int fd, short events)
 {
     return sock_calls(l)->poll(l, fd, events);

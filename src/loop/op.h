@@ -61,6 +61,8 @@ struct op {
     short events; /* of OP_POLL */
     bool in_step; /* of OP_STREAM: nothing is received ahead, before done()
                      has returned and while a cancel is under way */
+    bool tried;   /* of OP_POLL for POLLIN: op_receive_now has said -EAGAIN. It
+                   may then end too early, and costs less */
     void *data;
     size_t size;
     size_t sent; /* of OP_SEND, OP_WRITE and OP_SENDMMSG */
@@ -89,6 +91,12 @@ int op_submit(struct loop *l, struct op *op) ROTA_INTERNAL(op_submit);
  * with what came first: a result that is there is never lost.
  */
 int op_cancel(struct loop *l, struct op *op) ROTA_INTERNAL(op_cancel);
+
+/* Receives up to `size` bytes, at most INT_MAX: how many; 0: the end; -EAGAIN:
+ * there were none when the loop looked last, and an op that waits for them is
+ * told of what has come since. */
+int op_receive_now(struct loop *l, int fd, void *data, size_t size)
+    ROTA_INTERNAL(op_receive_now);
 
 /* Which of `events` hold now (POLLERR and POLLHUP too): 0: none; a negative
  * errno. Waits for nothing, and needs no op. */

@@ -38,16 +38,22 @@ static int take_early(struct tls *t, char *data, int size)
     return n;
 }
 
+static int receive(struct tls *t, char *data, int size)
+{
+    if (tls_kernel_receives(t))
+        return tls_kernel_receive(t, data, size);
+    if (t->closing) /* nobody waits for what the loop is not told of yet */
+        return sock_calls(t->loop)->receive(t->loop, t->fd, data, (size_t)size);
+    return op_receive_now(t->loop, t->fd, data, (size_t)size);
+}
+
 static int bio_read(BIO *b, char *data, int size)
 {
     struct tls *t = BIO_get_data(b);
     BIO_clear_retry_flags(b);
     if (buf_len(&t->early) > 0)
         return take_early(t, data, size);
-    int n =
-        tls_kernel_receives(t)
-            ? tls_kernel_receive(t, data, size)
-            : sock_calls(t->loop)->receive(t->loop, t->fd, data, (size_t)size);
+    int n = receive(t, data, size);
     if (n > 0)
         return n;
     if (n == -EAGAIN)
@@ -116,13 +122,18 @@ int tls_send_out(struct tls *t, struct io_call *c)
     return rc;
 }
 
+int tls_await_more(struct tls *t, struct io_call *c)
+{
+    c->op.tried = !tls_kernel_receives(t);
+    int rc = io_await_events(c, POLLIN);
+    c->op.tried = false;
+    return rc < 0 ? rc : 0;
+}
+
 int tls_await(struct tls *t, struct io_call *c, int n)
 {
-    int rc;
     switch (SSL_get_error(t->ssl, n)) {
-    case SSL_ERROR_WANT_READ:
-        rc = io_await_events(c, POLLIN);
-        return rc < 0 ? rc : 0;
+    case SSL_ERROR_WANT_READ: return tls_await_more(t, c);
     case SSL_ERROR_ZERO_RETURN: return -ENODATA;
     default: return t->failed = tls_error(t);
     }

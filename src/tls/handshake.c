@@ -127,10 +127,10 @@ static int await_peer(struct tls *t, struct io_call *c)
 {
     int rc = tls_send_out(t, c);
     if (rc == 0)
-        rc = io_await_events(c, POLLIN);
+        rc = tls_await_more(t, c);
     else if (rc == t->write_error && op_poll_now(t->loop, t->fd, POLLIN) > 0)
         rc = 0;
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 /* What is left to be said by a server are tickets, which nobody waits for:

@@ -68,9 +68,9 @@ static int fail_write(struct tls *t)
     return t->failed ? t->failed : (t->failed = tls_error(t));
 }
 
-static int await_message(struct io_call *c)
+static int await_message(struct tls *t, struct io_call *c)
 {
-    int rc = io_await_events(c, POLLIN);
+    int rc = tls_await_more(t, c);
     if (rc == -EBUSY) /* a reader waits for it, and will take it in */
         rc = rota_sleep(short_while);
     return rc < 0 ? rc : 0;
@@ -87,7 +87,7 @@ static int finish_message(struct tls *t, struct io_call *c)
         if (n == 1)
             break;
         if (SSL_get_error(t->ssl, n) == SSL_ERROR_WANT_READ)
-            rc = await_message(c);
+            rc = await_message(t, c);
         else
             rc = t->failed = tls_error(t);
     }
@@ -192,6 +192,7 @@ static void say_end_at_once(const struct rota_stream *s, struct tls *t)
 {
     if (t->failed || t->write_error || s->writing || s->aborted)
         return;
+    t->closing = true;
     ERR_clear_error();
     if (SSL_shutdown(t->ssl) == 0)
         SSL_shutdown(t->ssl);

@@ -68,6 +68,7 @@ struct tls {
     /* The socket's ends. */
     struct buf early; /* arrived before TLS began, not yet looked at */
     bool ended;       /* it gives no more */
+    bool closing;     /* nobody will wait for more */
     int read_error;   /* what receiving failed by; 0 */
     struct buf out;   /* made, and not sent: it had no room there, ... */
     bool held;        /* ... or goes with what is made next: not tried yet */
@@ -137,6 +138,10 @@ int tls_verify(int ok, X509_STORE_CTX *store);
  * when it is one of TLS. The end that the peer has announced is -ENODATA.
  */
 int tls_await(struct tls *t, struct io_call *c, int n);
+
+/* Waits for more to arrive, now that OpenSSL wants to read: 0, perhaps too
+ * early, or an error. */
+int tls_await_more(struct tls *t, struct io_call *c);
 
 /* Offers the kernel the connection, if the context wants it to: 0 or -ENOMEM.
  * After the handshake, settles what it does: true: it sends. */
