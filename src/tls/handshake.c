@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "loop/loop.h"
-#include "loop/sock.h"
 #include "rota/scope.h"
 #include "rota/task.h"
 #include "tls/tls.h"
@@ -178,9 +177,7 @@ static int check(const struct rota_stream *s)
         return -EBUSY;
     if (s->ended || s->read_error || s->write_error)
         return s->read_error ? s->read_error : -ECONNRESET;
-    struct loop *l = loop_current();
-    int family = sock_calls(l)->family(l, s->fd);
-    return family < 0 ? family : 0;
+    return s->kind->is_socket ? 0 : -ENOTSOCK;
 }
 
 /* The stream is TLS, or cannot be used any more. */
