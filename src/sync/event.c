@@ -54,7 +54,9 @@ static void free_shared(struct event_shared *s)
 static void posted(struct post *p)
 {
     struct event_shared *s = container_of(p, struct event_shared, post);
-    atomic_store(&s->posted, false); /* first: a later signal posts anew */
+    /* First: a later signal posts anew, and what one wrote that did not is
+     * seen here. */
+    atomic_exchange(&s->posted, false);
     if (s->event) {
         fire(s->event, true);
         return;

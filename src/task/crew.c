@@ -57,7 +57,7 @@ bool crew_quiet(struct runtime *rt)
     struct crew *c = m->crew;
     if (!c || atomic_load(&c->quiet) >= m->round)
         return true;
-    atomic_store(&m->idle_in, m->round);
+    atomic_exchange(&m->idle_in, m->round); /* as in loop/inbox.c */
     if (!all_idle(c, m->round))
         return false;
     atomic_store(&c->quiet, m->round);
