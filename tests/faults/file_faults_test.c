@@ -3,47 +3,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "faults.h"
+#include "folder.h"
 #include "rota.h"
 #include "test.h"
-
-static char folder[64];
-
-static const char *path_of(const char *name)
-{
-    static char path[4][128];
-    static unsigned turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
-
-static int remove_one(const char *path, const struct stat *st, int type,
-                      struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(path);
-}
-
-/* Runs `fn` as main in a folder of its own. */
-static int run_in_folder(rota_fn *fn)
-{
-    faults_off();
-    snprintf(folder, sizeof folder, "/tmp/rota-faults-XXXXXX");
-    if (!mkdtemp(folder))
-        _exit(1);
-    faults_on();
-    int rc = rota_run(fn, NULL, NULL);
-    faults_off();
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    faults_on();
-    return rc;
-}
 
 static int use_file(int fd)
 {

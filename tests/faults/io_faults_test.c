@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "faults.h"
+#include "folder.h"
 #include "rota.h"
 #include "test.h"
 
@@ -384,31 +384,22 @@ static int run_copy_streams(void)
 /* PITFALL 63 */
 FAULT_TEST("one stream copied to another", run_copy_streams, COPIED)
 
-static char path[64];
-
 static int connect_unix(int listener, rota_stream **s)
 {
     (void)listener;
-    return rota_open_unix_connection(path, s);
+    return rota_open_unix_connection(path_of("socket"), s);
 }
 
 static int meet_unix(void *arg)
 {
     (void)arg;
-    int listener = rota_listen_unix(path, NULL);
-    if (listener < 0)
-        return listener;
-    int rc = meet(listener, connect_unix);
-    unlink(path);
-    return rc;
+    int listener = rota_listen_unix(path_of("socket"), NULL);
+    return listener < 0 ? listener : meet(listener, connect_unix);
 }
 
 static int run_meet_unix(void)
 {
-    snprintf(path, sizeof path, "/tmp/rota-faults-%d", (int)getpid());
-    int rc = rota_run(meet_unix, NULL, NULL);
-    unlink(path);
-    return rc;
+    return run_in_folder(meet_unix);
 }
 
 FAULT_TEST("streams over a Unix socket", run_meet_unix, 1,
@@ -449,12 +440,12 @@ static int use_files(void *arg)
     rota_arena a;
     rota_str text;
     rota_arena_init(&a, NULL, 0);
-    int rc = rota_write_file(path, "what is written", 15, 0600);
+    int rc = rota_write_file(path_of("a"), "what is written", 15, 0600);
     if (rc >= 0)
-        rc = rota_read_file(path, &a, 1000, &text);
+        rc = rota_read_file(path_of("a"), &a, 1000, &text);
     if (rc >= 0 && text.len != 15)
         rc = -EINVAL;
-    int fd = rc < 0 ? rc : rota_file_open(path, O_RDWR, 0);
+    int fd = rc < 0 ? rc : rota_file_open(path_of("a"), O_RDWR, 0);
     rc = fd < 0 ? fd : (int)rota_file_pwrite(fd, "W", 1, 0);
     if (rc >= 0)
         rc = rota_file_fsync(fd);
@@ -470,10 +461,7 @@ static int use_files(void *arg)
 
 static int run_use_files(void)
 {
-    snprintf(path, sizeof path, "/tmp/rota-faults-%d", (int)getpid());
-    int rc = rota_run(use_files, NULL, NULL);
-    unlink(path);
-    return rc;
+    return run_in_folder(use_files);
 }
 
 FAULT_TEST("files", run_use_files, 15)

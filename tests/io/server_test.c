@@ -206,6 +206,7 @@ static int unix_file(void *arg)
 TEST("a close ends the parked accept; only an own socket file is removed")
 {
     snprintf(path, sizeof path, "/tmp/rota-server-%d", getpid());
+    unlink(path); /* of a test that was ended */
     for (int replaced = 0; replaced < 2; replaced++) {
         bool flag = replaced;
         CHECK_INT(rota_run(unix_file, &flag, NULL), 0);
