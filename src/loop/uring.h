@@ -32,6 +32,11 @@ enum {
 
 enum { URING_ADDRESS_BITS = 48 }; /* above them is the generation */
 
+static inline uint64_t uring_address(uint64_t mark)
+{
+    return mark & ((1ULL << URING_ADDRESS_BITS) - 1);
+}
+
 /* What a kernel may lack; a test says so of one that does not. */
 enum uring_part {
     URING_DEFER = 1, /* deferred task work (6.1) */
@@ -58,7 +63,7 @@ struct uring {
     uint16_t file_generation; /* of the last one */
 
     struct io_uring_buf_ring *buffers; /* NULL: it has none */
-    char *memory;  /* of the buffers */
+    char *memory;                      /* of the buffers */
     char *scratch; /* of an OP_STREAM that receives nothing ahead */
 };
 
