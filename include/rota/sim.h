@@ -46,6 +46,7 @@ typedef struct rota_sim_options {
  * keep their order among each other. rota_now begins at one second and moves
  * only when nothing can run, no job is under way on a pool thread: then to
  * the next timer. So waiting in a circle for the time to pass is for ever.
+ * Files are real; when a call on them is done is simulated.
  * Options may be NULL. -EBUSY inside a loop; -ENOMEM; what the system says.
  */
 ROTA_API int rota_sim_run(uint64_t seed, rota_fn *fn, void *arg,

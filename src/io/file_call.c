@@ -1,5 +1,6 @@
 /*
- * The three ways a call on files is made: at once, on the ring, on a thread.
+ * The three ways a call on files is made: at once, by the backend (a ring, a
+ * simulation), on a thread.
  */
 #include "io/file_call.h"
 
@@ -14,6 +15,7 @@
 #include "base/misuse.h"
 #include "io/file_now.h"
 #include "loop/backend.h"
+#include "loop/sim.h"
 #include "rota/scope.h"
 #include "rota/thread.h"
 #include "rota/time.h"
@@ -151,15 +153,27 @@ static void leave(struct fd_use *u)
 
 static const struct wait_kind file_wait = { "file", take_back, NULL };
 
+/* What the kernel's memory holds is chance, of which a simulation has its own. */
+static bool at_once(struct file_call *c)
+{
+    return !sim_of(task_loop(c->task)) && file_now(&c->op);
+}
+
 static bool declined(int rc)
 {
     return rc == -EOPNOTSUPP || rc == -EAGAIN;
 }
 
-static int on_ring(struct file_call *c)
+static int submit(struct file_call *c)
 {
     c->op.done = completed;
-    int rc = file_op_submit(task_loop(c->task), &c->op);
+    c->op.here = file_call_here;
+    return file_op_submit(task_loop(c->task), &c->op);
+}
+
+static int by_backend(struct file_call *c)
+{
+    int rc = submit(c);
     if (rc < 0)
         return rc;
     clause_init(&c->clause, &file_wait, NULL);
@@ -170,11 +184,11 @@ static int on_ring(struct file_call *c)
 static int run(struct file_call *c)
 {
     bool moves = c->op.kind == FILE_READ || c->op.kind == FILE_WRITE;
-    if (file_now(&c->op))
+    if (at_once(c))
         return c->op.result;
     if (moves && is_stream(&c->op))
         return stream_now(&c->op);
-    int rc = on_ring(c);
+    int rc = by_backend(c);
     if (declined(rc))
         rc = thread_run(POOL_FILE, run_here, &c->op);
     return rc;
@@ -230,11 +244,10 @@ int file_call_close(struct file_call *c)
     /* Before it is closed: from that moment the number may be another's. */
     fd_closed(&closing);
     rc = op_forget(l, c->op.fd);
-    if (rc == 0 && file_now(&c->op))
+    if (rc == 0 && at_once(c))
         return c->op.result;
-    c->op.done = completed;
     if (rc == 0)
-        rc = file_op_submit(l, &c->op);
+        rc = submit(c);
     if (rc == 0) {
         clause_init(&c->clause, &file_wait, NULL);
         rc = wait_park_shielded(c->task, &c->clause, 1);

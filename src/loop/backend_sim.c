@@ -4,8 +4,9 @@
  * something happens. Work on pool threads is real and takes real time, of
  * which the clock here knows nothing: it waits for it, standing still.
  *
- * Sockets are the world's own (sim_net.h). Descriptors of the kernel do not
- * exist here; whoever uses one is told.
+ * Sockets are the world's own (sim_net.h); files are real, worked on when the
+ * world says so (sim_file.c). Other descriptors of the kernel do not exist
+ * here; whoever uses one is told.
  */
 #include <errno.h>
 #include <poll.h>
@@ -41,6 +42,7 @@ int sim_begin(struct loop *l, const struct sim_setup *setup)
     s->seed = setup->seed;
     s->net = setup->options->net;
     sim_net_init(s);
+    list_init(&s->files);
     l->backend = &backend_sim;
     l->backend_state = s;
     l->chance.state = setup->seed;
@@ -54,6 +56,7 @@ static void sim_fini(struct loop *l, void *state)
 {
     (void)l;
     clock_follow(NULL);
+    sim_file_end_all(state);
     sim_net_fini(state);
     free(state);
 }
@@ -89,8 +92,9 @@ static int sim_poll(struct loop *l, void *state, rota_time until)
     int rc = pass_time(s, until);
     if (rc < 0)
         return rc;
+    s->told = 0;
     timers_expire(&s->events, s->now);
-    return sim_serve(s);
+    return s->told + sim_serve(s);
 }
 
 /* An op that waits for what nobody will send can wait for ever: only what is
@@ -106,9 +110,12 @@ const struct backend backend_sim = {
     .fini = sim_fini,
     .submit = sim_submit,
     .cancel = sim_cancel,
+    .file_submit = sim_file_submit,
+    .file_cancel = sim_file_cancel,
     .forget = sim_forget,
     .poll = sim_poll,
     .busy = sim_busy,
     .each_op = sim_each_op,
+    .file_ops = sim_file_ops,
     .sockets = &sim_sock_calls,
 };

@@ -1,8 +1,9 @@
 /*
  * Operations on files, which the kernel of a ring can do by itself. They are
  * none of struct op: any number may be under way on one descriptor, and many
- * have names instead of one. A backend without a ring does none of them; what
- * is refused with -EOPNOTSUPP, or half done with -EAGAIN, is for a thread.
+ * have names instead of one. A simulation does them at moments of its own; epoll
+ * does none. What is refused with -EOPNOTSUPP, or half done with -EAGAIN, is for
+ * a thread.
  *
  * As with ops, the memory of one must stand until it is told done.
  */
@@ -15,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/list.h"
+#include "loop/timer.h"
 #include "rota/export.h"
 
 struct loop;
@@ -49,6 +51,8 @@ struct file_op {
     struct statx *stat;
 
     void (*done)(struct file_op *op);
+    int (*here)(struct file_op *op); /* does it, as far as `size`, by plain
+                                        calls: the result */
     int result; /* >= 0 or a negative errno; of reads and writes 0 or why no
                    more than `moved` bytes */
 
@@ -57,6 +61,7 @@ struct file_op {
     bool cancelled;
     uint16_t generation;
     struct list link;
+    struct timer moment; /* of what happens next in a simulation */
 };
 
 /* Starts it. 0: done will be called, never from inside this call; -EOPNOTSUPP,

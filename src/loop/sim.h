@@ -16,6 +16,7 @@
 #include "rota/export.h"
 #include "rota/sim.h"
 
+struct file_op;
 struct loop;
 struct sim_socket;
 
@@ -50,6 +51,9 @@ struct sim {
     struct list cuts;    /* hosts that nothing reaches */
     bool cut_all;
     char *scratch; /* of OP_STREAM */
+
+    struct list files; /* ops on them under way */
+    int told;          /* of them in this poll */
 };
 
 /* Makes `l`, which is being set up, a simulated one: 0 or -ENOMEM. */
@@ -77,6 +81,13 @@ bool sim_take_address(union sim_address *out, const void *addr, size_t len);
  * -ENOMEM; and ends that. */
 int sim_cut(struct sim *s, const union sim_address *host);
 void sim_heal(struct sim *s, const union sim_address *host);
+
+/* Files (sim_file.c), as backend.h says; the end of all ops, to be told to
+ * nobody. */
+int sim_file_submit(void *state, struct file_op *op);
+void sim_file_cancel(void *state, struct file_op *op);
+size_t sim_file_ops(void *state);
+void sim_file_end_all(struct sim *s);
 
 /* Resets the connection of a descriptor: 0, -EBADF, -ENOTCONN. */
 int sim_reset_fd(struct sim *s, int fd);

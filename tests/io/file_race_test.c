@@ -1,5 +1,5 @@
 /* Files under many calls at once: cancelled, closed, left behind. */
-#include "folder.h"
+#include "file_races.h"
 
 ROTA_ASYNC(open_one, (const char *, path))
 {
@@ -16,11 +16,6 @@ ROTA_ASYNC(read_one, (const char *, path))
         rc = (int)out.len;
     rota_arena_fini(&a);
     return rc;
-}
-
-ROTA_ASYNC(close_one, (int, fd))
-{
-    return rota_file_close(fd);
 }
 
 static int cancel_races(void *arg)
@@ -208,15 +203,12 @@ TEST("a run ends while files are being written")
     close(fd);
 }
 
-enum { ROUNDS = 100000 };
-
 static void pause_for(unsigned turns)
 {
     for (unsigned i = 0; i < turns; i++)
         CHECK_INT(rota_checkpoint(), 0);
 }
 
-/* Lets it come to some moment of its call, or to its end. */
 static void go_on(rota_task *t, unsigned i)
 {
     unsigned turns = i % 4 < 3 ? i / 4 % 6 : i / 4 % 307;
@@ -226,38 +218,12 @@ static void go_on(rota_task *t, unsigned i)
         pause_for(1);
 }
 
-ROTA_ASYNC(mark, (int, fd), (char, byte))
-{
-    return (int)rota_file_pwrite(fd, &byte, 1, 0);
-}
+static const struct file_race race = { 100000, go_on };
 
-static char mark_of(int fd)
-{
-    char byte = 0;
-    CHECK_INT(pread(fd, &byte, 1, 0), 1);
-    return byte;
-}
-
-/* A cancel before, with and after the completion: it was written, and that is
- * told, or it was not. */
 static int cut_writes(void *arg)
 {
     (void)arg;
-    int met[2] = { 0 };
-    int fd = open(path_of("a"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    CHECK_INT(pwrite(fd, "-", 1, 0), 1);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        char before = mark_of(fd), byte = (char)('A' + i % 26);
-        rota_task *t = rota_create_task(mark, fd, byte);
-        go_on(t, i);
-        rota_task_cancel(t, "test");
-        int rc = rota_await(t);
-        CHECK(rc == 1 || rc == -ROTA_ECHILD);
-        CHECK_INT(mark_of(fd), rc == 1 ? byte : before);
-        met[rc == 1]++;
-    }
-    CHECK(met[0] > 0 && met[1] > 0);
-    CHECK_INT(close(fd), 0);
+    file_race_writes(&race);
     return 0;
 }
 
@@ -268,34 +234,10 @@ TEST_LIMITED("100000 cancels of a write: it is done and told, or it is not",
     run_in_folder(cut_writes);
 }
 
-ROTA_ASYNC(open_any, (int, flags))
-{
-    return rota_file_open(path_of("a"), flags, 0600);
-}
-
-/* Opened at once, or where one may wait. */
 static int cut_opens(void *arg)
 {
     (void)arg;
-    static const int flags[] = { O_RDONLY, O_RDWR | O_CREAT };
-    int met[2] = { 0 }, next = open(path_of("a"), O_CREAT | O_CLOEXEC, 0600);
-    CHECK_INT(close(next), 0);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        rota_task *t = rota_create_task(open_any, flags[i % 4 > 0]);
-        go_on(t, i / 4);
-        rota_task_cancel(t, "test");
-        int rc = rota_await(t);
-        CHECK_INT(rc, rc < 0 ? -ROTA_ECHILD : next); /* and none is lost */
-        if (rc >= 0) {
-            t = rota_create_task(close_one, rc);
-            pause_for(i / 20 % 2);
-            rota_task_cancel(t, "test");
-            CHECK_INT(rota_await(t), 0);
-            CHECK_INT(fcntl(rc, F_GETFD), -1);
-        }
-        met[rc >= 0]++;
-    }
-    CHECK(met[0] > 0 && met[1] > 0);
+    file_race_opens(&race);
     return 0;
 }
 
@@ -305,34 +247,10 @@ TEST_LIMITED("100000 cancels of an open or a close leave nothing open", 600)
     run_in_folder(cut_opens);
 }
 
-/* A writer meets the close, and the number is another file's at once. */
 static int cut_closes(void *arg)
 {
     (void)arg;
-    int met[2] = { 0 };
-    int a = open(path_of("a"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int b = open(path_of("b"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    CHECK_INT(pwrite(a, "-", 1, 0), 1);
-    CHECK_INT(pwrite(b, "=", 1, 0), 1);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        char before = mark_of(a), byte = (char)('A' + i % 26);
-        int old = fcntl(a, F_DUPFD_CLOEXEC, 0);
-        rota_task *t = rota_create_task(mark, old, byte);
-        pause_for(1); /* it has begun */
-        go_on(t, i);
-        CHECK_INT(rota_file_close(old), 0);
-        int fresh = fcntl(b, F_DUPFD_CLOEXEC, 0);
-        CHECK_INT(fresh, old);
-        int rc = rota_await(t);
-        CHECK(rc == 1 || rc == -EBADF);
-        CHECK_INT(mark_of(a), rc == 1 ? byte : before);
-        CHECK_INT(mark_of(b), '=');
-        CHECK_INT(close(fresh), 0);
-        met[rc == 1]++;
-    }
-    CHECK(met[1] > 0);
-    CHECK_INT(close(a), 0);
-    CHECK_INT(close(b), 0);
+    file_race_closes(&race);
     return 0;
 }
 
