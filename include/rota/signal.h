@@ -4,7 +4,9 @@
  * read one after the other.
  *
  * rota's own threads block all signals. A thread of the program's own that
- * does not block these would be handed them as before.
+ * does not block these would be handed them as before: also the one that calls
+ * rota_run_multi, when another loop is to have them. Of loops that want the
+ * same signal one has it, which of them is open.
  */
 #ifndef ROTA_SIGNAL_H
 #define ROTA_SIGNAL_H

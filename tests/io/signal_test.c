@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -252,4 +253,69 @@ static int race_rounds(void *arg)
 TEST("2000 cancels that meet a signal lose none")
 {
     CHECK_INT(rota_run(race_rounds, NULL, NULL), 0);
+}
+
+enum { SENT = 200, TO_ONE = 10 };
+
+static atomic_int ready, had[2];
+
+/* Has what comes to its loop, until that of its own. */
+ROTA_ASYNC(collect, (int, loop), (int, own))
+{
+    rota_signals *s = opened(SIGRTMIN, own);
+    ready++;
+    int number;
+    while ((number = rota_signal_next(s)) == SIGRTMIN)
+        had[loop]++;
+    rota_signals_close(s);
+    return number;
+}
+
+ROTA_ASYNC(signal_thread)
+{
+    for (int i = 0; i < TO_ONE; i++)
+        CHECK_INT(pthread_kill(pthread_self(), SIGRTMIN), 0);
+    return 0;
+}
+
+static void wait_until(const atomic_int *a, const atomic_int *b, int sum)
+{
+    while (*a + *b < sum)
+        CHECK_INT(rota_sleep(rota_ms(1)), 0);
+}
+
+static int two_loops(void *arg)
+{
+    static const atomic_int none;
+    static const int own[] = { SIGUSR1, SIGUSR2 };
+    rota_task *t[2];
+    (void)arg;
+    for (int i = 0; i < 2; i++)
+        t[i] = rota_create_task_on(rota_loop_at((size_t)i), collect, i, own[i]);
+    wait_until(&ready, &none, 2);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(rota_await(rota_create_task_on(rota_loop_at((size_t)i),
+                                                 signal_thread)),
+                  0);
+        wait_until(&had[i], &none, TO_ONE);
+        CHECK_INT(had[0] + had[1], (i + 1) * TO_ONE);
+    }
+    for (int i = 0; i < SENT; i++)
+        CHECK_INT(kill(getpid(), SIGRTMIN), 0);
+    wait_until(&had[0], &had[1], SENT + 2 * TO_ONE);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(kill(getpid(), own[i]), 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(rota_await(t[i]), own[i]);
+    CHECK_INT(had[0] + had[1], SENT + 2 * TO_ONE);
+    return 0;
+}
+
+/* PITFALL 57 */
+TEST("two loops have each its own signals, and of a common one each once")
+{
+    test_needs_kernel();
+    sigset_t second = set_of(SIGUSR2, 0); /* or this thread would have it */
+    CHECK_INT(pthread_sigmask(SIG_BLOCK, &second, NULL), 0);
+    CHECK_INT(rota_run_multi(2, two_loops, NULL, NULL), 0);
 }

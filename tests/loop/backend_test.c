@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "loop/uring.h"
@@ -130,6 +131,22 @@ TEST("io_uring forbidden, unknown or out of memory: epoll, and one line")
         lines(err, "using epoll", 1);
         lines(err, "\n", 1);
     }
+}
+
+/* Kernels before 5.12 count a ring's memory among what may be locked. */
+static void run_without_locked_memory(void)
+{
+    CHECK_INT(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ 0, 0 }), 0);
+    begin();
+    echo_once();
+    end();
+}
+
+/* PITFALL 31 */
+TEST("where no memory may be locked, there is a backend all the same")
+{
+    char err[4096];
+    CHECK_INT(test_child(run_without_locked_memory, err, sizeof err), 0);
 }
 
 static int sleep_forbidden(void *arg)
