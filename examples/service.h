@@ -90,7 +90,7 @@ static inline int service_run(void *arg)
 static inline int service_status(const char *program, int rc)
 {
     if (rc < 0)
-        fprintf(stderr, "%s: %s\n", program, rota_strerror(rc));
+        fprintf(stderr, "%s: %s\n", program, rota_errmsg(rc));
     return rc < 0;
 }
 

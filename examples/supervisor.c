@@ -112,6 +112,6 @@ int main(int argc, char **argv)
     setlinebuf(stdout);
     int rc = rota_run(supervise, commands, NULL);
     if (rc < 0)
-        fprintf(stderr, "%s: %s\n", argv[0], rota_strerror(rc));
+        fprintf(stderr, "%s: %s\n", argv[0], rota_errmsg(rc));
     return rc < 0;
 }

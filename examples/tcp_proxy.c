@@ -28,7 +28,7 @@ static int serve_client(rota_stream *client, void *arg)
         return rc;
     if (rc < 0) {
         rota_log(ROTA_LOG_WARNING, "no connection to %s, port %d: %s", t->host,
-                 t->port, rota_strerror(rc));
+                 t->port, rota_errmsg(rc));
         return 0;
     }
     rc = pump_both_ways(client, target);

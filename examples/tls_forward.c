@@ -28,7 +28,7 @@ static int greet(rota_stream *client, const struct forward *f)
                                      rota_seconds(HANDSHAKE_SECONDS) };
     int rc = rota_stream_start_tls(client, f->tls, &o);
     if (rc < 0 && rc != -ECANCELED)
-        rota_log(ROTA_LOG_INFO, "no TLS: %s", rota_tls_errmsg(rc));
+        rota_log(ROTA_LOG_INFO, "no TLS: %s", rota_errmsg(rc));
     return rc;
 }
 
@@ -40,7 +40,7 @@ static int reach(const struct forward *f, rota_stream **target)
     }
     if (rc < 0 && rc != -ECANCELED)
         rota_log(ROTA_LOG_WARNING, "no connection to %s, port %d: %s", f->host,
-                 f->port, rota_strerror(rc));
+                 f->port, rota_errmsg(rc));
     return rc;
 }
 
@@ -64,7 +64,7 @@ static int serve(void *arg)
     struct forward *f = service->arg;
     int rc = rota_tls_context_new(ROTA_TLS_SERVER, &f->files, &f->tls);
     if (rc < 0) {
-        fprintf(stderr, "%s\n", rota_tls_errmsg(rc));
+        fprintf(stderr, "%s\n", rota_errmsg(rc));
         return rc;
     }
     rc = service_run(service);

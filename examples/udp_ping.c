@@ -66,7 +66,7 @@ static int ping_once(struct ping *p, int fd)
         rc = round_trip(fd, p->sent);
     }
     if (rc < 0) {
-        printf("%ld: lost (%s)\n", p->sent, rota_strerror(rc));
+        printf("%ld: lost (%s)\n", p->sent, rota_errmsg(rc));
         return rc;
     }
     rota_dur trip = rota_now() - started;

@@ -28,6 +28,14 @@ enum {
 ROTA_API const char *rota_strerror(int code);
 
 /*
+ * Why a call returned `code`, in a sentence: what was recorded with it for the
+ * running task (by rota_fail; many calls of rota's do) and, where none runs,
+ * for the main task of the run that ended last in this thread. Else as
+ * rota_strerror. Valid until the next failure. Suspends: no.
+ */
+ROTA_API const char *rota_errmsg(int code);
+
+/*
  * Called on misuse: a call that is wrong whatever happens at run time, such
  * as ending a scope of another task. The default prints the message with the
  * task's name and aborts. When a handler set here returns, the call returns

@@ -35,7 +35,7 @@
  *   -EPROTO           the peer breaks the protocol or speaks another; nothing
  *                     in common (ciphers, ALPN); what else it refuses us for
  *
- * Reading and writing return them too. rota_tls_errmsg(code) says why, in a
+ * Reading and writing return them too. rota_errmsg(code) says why, in a
  * sentence, and so does the outcome of a task that returns the code.
  */
 #ifndef ROTA_TLS_H
@@ -188,9 +188,5 @@ typedef struct rota_tls_certificate {
  * stream is not TLS; -ENOMEM. Suspends: no. */
 ROTA_API int rota_stream_tls_peer(const rota_stream *s,
                                   rota_tls_certificate *out) ROTA_MUST;
-
-/* Why a call here returned `code` to the running task, in a sentence; valid
- * until its next failure. Suspends: no. */
-ROTA_API const char *rota_tls_errmsg(int code);
 
 #endif

@@ -93,17 +93,17 @@ static void explain(int rc, const char *host, int port, char *err, size_t size)
     case EADDRINUSE:
         snprintf(err, size,
                  "port %d on %s is in use: stop what uses it (ss -ltnp) or "
-                 "choose another with --port",
+                 "choose another",
                  port, host);
         break;
     case EACCES:
         snprintf(err, size,
                  port < PRIVILEGED
                      ? "port %d on %s needs privileges, as all below 1024: "
-                       "choose a higher one with --port, or grant "
+                       "choose a higher one, or grant "
                        "CAP_NET_BIND_SERVICE"
                      : "port %d on %s is forbidden by this system's policy: "
-                       "choose another with --port",
+                       "choose another",
                  port, host);
         break;
     case EADDRNOTAVAIL:

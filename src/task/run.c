@@ -107,6 +107,7 @@ int runtime_main(struct runtime *rt, rota_fn *fn, void *arg, bool *interrupted)
     crew_end(rt);
     runtime_drain(rt);
     *interrupted = sigint_give_back(rt);
+    task_failure_keep(rt->main);
     rota_task_unref(rt->main);
     rt->main = NULL;
     return rc < 0 ? rc : rt->verdict < 0 ? rt->verdict : rc;
@@ -119,6 +120,7 @@ int runtime_run(rota_fn *fn, void *arg, const rota_run_options *options,
         return -ESTALE;
     if (coro_thread())
         return -EBUSY;
+    task_failure_keep(NULL);
     struct runtime *rt = runtime_new(options);
     if (!rt)
         return -ENOMEM;

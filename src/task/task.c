@@ -4,8 +4,6 @@
 #include "task/task.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +16,6 @@
 
 enum {
     AWAIT_CHAIN_MOST = 64,
-    ERROR_TEXT = 256,
     EAGER_MOST = 64,
     COPY_MOST = 4096, /* larger arguments make the stack larger */
     COPY_ALIGN = 16,
@@ -33,12 +30,6 @@ struct defer {
 };
 
 /* What rota_fail has to say; on the heap, since most tasks have nothing. */
-struct failure {
-    rota_failure said; /* first: the future knows it as that */
-    int code;          /* the error it belongs to */
-    char text[ERROR_TEXT];
-};
-
 static void run_defers(struct rota_task *t)
 {
     while (t->defers) {
@@ -80,8 +71,7 @@ static void check_closed(struct rota_task *t)
 /* The text of an error that was handled is not that of another one. */
 static void drop_stale_error(struct rota_task *t, int rc)
 {
-    const struct failure *f = (const struct failure *)t->done.err;
-    if (!f || (rc < 0 && rc == f->code))
+    if (!t->done.err || (rc < 0 && rc == task_failure_code(t)))
         return;
     free(t->done.err);
     t->done.err = NULL;
@@ -548,35 +538,4 @@ int rota_defer(rota_cb *fn, void *arg)
     *d = (struct defer){ t->defers, fn, arg };
     t->defers = d;
     return 0;
-}
-
-int rota_fail_at(const char *site, int code, const char *format, ...)
-{
-    struct rota_task *t = task_current();
-    if (!t)
-        return code;
-    struct failure *f = (struct failure *)t->done.err;
-    if (!f)
-        f = malloc(sizeof *f);
-    if (!f)
-        return code; /* the code goes its way without the text */
-    va_list args;
-    va_start(args, format);
-    vsnprintf(f->text, sizeof f->text, format, args);
-    va_end(args);
-    f->said = (rota_failure){ f->text, site };
-    f->code = code;
-    t->done.err = &f->said;
-    return code;
-}
-
-const char *task_failure_text(const struct rota_task *t)
-{
-    return t->done.err ? t->done.err->text : NULL;
-}
-
-int task_failure_code(const struct rota_task *t)
-{
-    const struct failure *f = (const struct failure *)t->done.err;
-    return f ? f->code : 0;
 }

@@ -203,13 +203,11 @@ void task_drop(struct rota_task *t);
 /* Would waiting for `t` be waiting for me? */
 bool task_waits_for(struct rota_task *t, struct rota_task *me);
 
-/* What rota_fail recorded for it; NULL when it did not. */
-const char *task_failure_text(const struct rota_task *t)
-    ROTA_INTERNAL(task_failure_text);
+/* The code rota_fail recorded for it; 0: none. */
+int task_failure_code(const struct rota_task *t);
 
-/* The code that text belongs to; 0: there is none. */
-int task_failure_code(const struct rota_task *t)
-    ROTA_INTERNAL(task_failure_code);
+/* Keeps it beyond its task, main (NULL: there was none), for this thread. */
+void task_failure_keep(const struct rota_task *main);
 
 /* A piece of work is over that `t`, the running task, did from its begin to
  * its end: what was deferred is called, no scope may be open, and what it still

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rota/task.h"
-#include "task/task.h"
 #include "tls/tls.h"
 
 struct reason {
@@ -128,11 +126,4 @@ int tls_file_error(const char *what, const char *path, char text[TLS_TEXT])
     snprintf(text, TLS_TEXT, "cannot load %s from %s: %s", what, path,
              why ? why : "there are none");
     return code;
-}
-
-const char *rota_tls_errmsg(int code)
-{
-    const struct rota_task *t = task_current();
-    bool said = t && task_failure_text(t) && task_failure_code(t) == code;
-    return said ? task_failure_text(t) : rota_strerror(code);
 }

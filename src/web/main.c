@@ -13,7 +13,6 @@
 #include "loop/op.h"
 #include "rota.h"
 #include "rota/signal.h"
-#include "task/task.h"
 #include "web/app.h"
 
 enum { ERROR_LINE = 512 };
@@ -198,6 +197,8 @@ static int listen_at(struct program *p)
 {
     char err[ERROR_LINE] = "";
     int fd = net_listen(p->host, p->port, NULL, err, sizeof err);
+    if (fd == -EADDRINUSE || fd == -EACCES)
+        strncat(err, " (--port)", sizeof err - strlen(err) - 1);
     if (fd < 0)
         complain(p, err[0] ? err : rota_strerror(fd));
     return fd;
@@ -217,10 +218,8 @@ static int start_app(struct program *p, struct watcher *w, bool *ended)
     w->starting = NULL;
     rota_ignore(rota_scope_end(&scope, 0));
     *ended = rota_scope_cancelled(&scope);
-    if (rc < 0 && !*ended) {
-        const char *text = task_failure_text(rota_current_task());
-        complain(p, text ? text : rota_strerror(rc));
-    }
+    if (rc < 0 && !*ended)
+        complain(p, rota_errmsg(rc));
     return rc;
 }
 

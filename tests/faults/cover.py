@@ -23,7 +23,7 @@ SURE = {
     "rota_process_err", "rota_process_in", "rota_process_out",
     "rota_process_pid", "rota_server_clients",
     "rota_stream_fd", "rota_stream_tls_info", "rota_tls_context_ref",
-    "rota_tls_errmsg", "rota_process_output", "rota_process_errors",
+    "rota_process_output", "rota_process_errors",
     "rota_remove_signal_handler",
 }
 

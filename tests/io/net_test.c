@@ -44,7 +44,7 @@ TEST("a port in use is told with its number and what to do")
     char want[128];
     snprintf(want, sizeof want,
              "port %d on 127.0.0.1 is in use: stop what uses it (ss -ltnp) or "
-             "choose another with --port",
+             "choose another",
              port);
     CHECK_INT(net_listen("127.0.0.1", port, NULL, err, sizeof err),
               -EADDRINUSE);

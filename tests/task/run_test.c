@@ -523,3 +523,36 @@ TEST("every code has a text, however absurd")
     CHECK_STR(rota_strerror(INT32_MIN), "unknown error");
     CHECK_STR(rota_strerror(INT32_MAX), "unknown error");
 }
+
+static int fails_in_words(void *arg)
+{
+    CHECK_STR(rota_errmsg(-EIO), rota_strerror(-EIO));
+    if (!arg)
+        return -EIO;
+    CHECK_INT(rota_fail(-EIO, "disk %s", (char *)arg), -EIO);
+    CHECK_STR(rota_errmsg(-EIO), "disk two");
+    CHECK_STR(rota_errmsg(-EPIPE), "Broken pipe");
+    return -EIO;
+}
+
+static int is_cut_off(void *arg)
+{
+    (void)arg;
+    rota_ignore(rota_fail(-EIO, "handled"));
+    return -EPIPE;
+}
+
+TEST("rota_errmsg has the words of the task, and those of main after its run")
+{
+    CHECK_STR(rota_errmsg(0), "success");
+    CHECK_INT(rota_run(fails_in_words, "two", NULL), -EIO);
+    CHECK_STR(rota_errmsg(-EIO), "disk two");
+    CHECK_STR(rota_errmsg(-EPIPE), "Broken pipe");
+    CHECK_INT(rota_run(is_cut_off, NULL, NULL), -EPIPE);
+    CHECK_STR(rota_errmsg(-EPIPE), "Broken pipe");
+    CHECK_INT(rota_run(fails_in_words, "two", NULL), -EIO);
+    CHECK_INT(rota_run(fails_in_words, NULL, NULL), -EIO);
+    CHECK_STR(rota_errmsg(-EIO), rota_strerror(-EIO));
+    CHECK_INT(rota_run_multi(2, fails_in_words, "two", NULL), -EIO);
+    CHECK_STR(rota_errmsg(-EIO), "disk two");
+}

@@ -13,7 +13,7 @@ static void check_fails(enum rota_tls_side side, rota_tls_options options,
     rota_tls_context *c = NULL;
     CHECK_INT(rota_tls_context_new(side, &options, &c), code);
     CHECK(!c);
-    CHECK_HAS(rota_tls_errmsg(code), why);
+    CHECK_HAS(rota_errmsg(code), why);
 }
 
 static void write_file(const char *name, const char *text)

@@ -14,7 +14,7 @@ rota_tls_context *make_context(enum rota_tls_side side,
     rota_tls_context *c = NULL;
     int rc = rota_tls_context_new(side, options, &c);
     if (rc < 0)
-        test_fail(TEST_AT, "no context: %s", rota_tls_errmsg(rc));
+        test_fail(TEST_AT, "no context: %s", rota_errmsg(rc));
     return c;
 }
 
@@ -73,7 +73,7 @@ static int start(void *arg)
     struct end *e = arg;
     e->rc = rota_stream_start_tls(e->s, e->context, &e->options);
     if (e->rc < 0)
-        snprintf(e->why, sizeof e->why, "%s", rota_tls_errmsg(e->rc));
+        snprintf(e->why, sizeof e->why, "%s", rota_errmsg(e->rc));
     return 0;
 }
 

@@ -243,7 +243,7 @@ static int client_shows_none(void *arg)
     CHECK_HAS(e.server.why, "no certificate");
     CHECK_INT(e.client.rc, 0); /* it learns of it by and by */
     CHECK_INT(rota_stream_read(e.client.s, &byte, 1), -EACCES);
-    CHECK_HAS(rota_tls_errmsg(-EACCES), "certificate required");
+    CHECK_HAS(rota_errmsg(-EACCES), "certificate required");
     end_ends(&e);
 
     rota_tls_context *lax = SERVER_WITH(.ca_file = pki_file("root.crt"),
@@ -363,7 +363,7 @@ static int reloads(void *arg)
     /* What cannot be loaded changes nothing. */
     write_file("server.crt", "-----BEGIN CERTIFICATE-----\nnonsense\n");
     CHECK_INT(rota_tls_context_reload(server), -EINVAL);
-    CHECK_HAS(rota_tls_errmsg(-EINVAL), "server.crt");
+    CHECK_HAS(rota_errmsg(-EINVAL), "server.crt");
     CHECK_INT(remove(pki_file("server.crt")), 0);
     CHECK_INT(rota_tls_context_reload(server), -ENOENT);
     new = tls_ends(client, server);
@@ -397,7 +397,7 @@ static int grows_tired(void *arg)
     char byte;
     struct ends e = plain_ends();
     CHECK_INT(rota_stream_start_tls(e.client.s, client, &o), -ETIMEDOUT);
-    CHECK_HAS(rota_tls_errmsg(-ETIMEDOUT), "slow");
+    CHECK_HAS(rota_errmsg(-ETIMEDOUT), "slow");
     CHECK_INT(rota_stream_read(e.client.s, &byte, 1), -ECONNABORTED);
     CHECK_INT(rota_stream_write(e.client.s, "x", 1, NULL), -ECONNABORTED);
     end_ends(&e);
@@ -467,7 +467,7 @@ static void check_nonsense(rota_tls_context *server, const char *text,
     struct ends e = plain_ends();
     CHECK_INT(rota_stream_write(e.client.s, text, size, NULL), 0);
     CHECK_INT(rota_stream_start_tls(e.server.s, server, NULL), -EPROTO);
-    CHECK_HAS(rota_tls_errmsg(-EPROTO), why);
+    CHECK_HAS(rota_errmsg(-EPROTO), why);
     end_ends(&e);
 }
 
@@ -512,9 +512,9 @@ static int hears_noise_later(void *arg)
                    37, 0),
               37);
     CHECK_INT(rota_stream_read(e.server.s, &byte, 1), -EPROTO);
-    CHECK_HAS(rota_tls_errmsg(-EPROTO), "bad record mac");
+    CHECK_HAS(rota_errmsg(-EPROTO), "bad record mac");
     CHECK_INT(rota_stream_read(e.client.s, &byte, 1), -EPROTO);
-    CHECK_HAS(rota_tls_errmsg(-EPROTO), "bad record mac (alert 20)");
+    CHECK_HAS(rota_errmsg(-EPROTO), "bad record mac (alert 20)");
     end_ends(&e);
     return 0;
 }
@@ -606,7 +606,7 @@ static int refuses_use(void *arg)
     rota_start_tls_options o = { .server_hostname = "localhost" };
     struct ends e = plain_ends();
     CHECK_INT(rota_stream_start_tls(e.client.s, client, NULL), -EINVAL);
-    CHECK_HAS(rota_tls_errmsg(-EINVAL), "server_hostname");
+    CHECK_HAS(rota_errmsg(-EINVAL), "server_hostname");
     /* That was nothing at all: it can still begin. */
     shake_hands(&e, client, server, "localhost");
     CHECK_INT(e.client.rc, 0);

@@ -385,7 +385,7 @@ static int wants_new_keys(void *arg)
     int rc = rota_stream_write(e.server.s, "answer", 6, NULL);
     CHECK_INT(rc, kernel ? -EPROTO : 0);
     if (kernel)
-        CHECK_HAS(rota_tls_errmsg(rc), "new keys");
+        CHECK_HAS(rota_errmsg(rc), "new keys");
     check_talk(e.client.s, e.server.s, "is read all the same");
     rota_stream_close(e.server.s);
     e.server.s = NULL;

@@ -125,7 +125,7 @@ struct scene {
 /* Notes what is said of an error. */
 static int said(struct scene *c, int rc)
 {
-    if (rc < 0 && (!rota_tls_errmsg(rc) || !*rota_tls_errmsg(rc)))
+    if (rc < 0 && (!rota_errmsg(rc) || !*rota_errmsg(rc)))
         c->unsaid = true;
     return rc;
 }
@@ -226,7 +226,7 @@ static int run(void *arg)
     int again = play_again(c);
     if (again < 0) /* what failed once works now */
         test_fail(TEST_AT, "%s:%d fails (%d), and afterwards: %s", failed_file,
-                  failed_line, rc, rota_tls_errmsg(again));
+                  failed_line, rc, rota_errmsg(again));
     rota_tls_context_unref(c->client);
     rota_tls_context_unref(c->server);
     return rc;

@@ -247,7 +247,7 @@ static int is_cut_short(void *arg)
     CHECK_INT(rota_stream_read(e.server.s, data, sizeof data), 4);
     for (int i = 0; i < 2; i++)
         CHECK_INT(rota_stream_read(e.server.s, data, sizeof data), -ECONNRESET);
-    CHECK_HAS(rota_tls_errmsg(-ECONNRESET), "close_notify");
+    CHECK_HAS(rota_errmsg(-ECONNRESET), "close_notify");
     CHECK_INT(rota_stream_write(e.server.s, "x", 1, NULL), -ECONNRESET);
     end_ends(&e);
     return 0;

@@ -99,7 +99,7 @@ static int serve(rota_stream *s, void *arg)
     }
     v->rc = (int)n;
     if (n < 0)
-        snprintf(v->why, sizeof v->why, "%s", rota_tls_errmsg((int)n));
+        snprintf(v->why, sizeof v->why, "%s", rota_errmsg((int)n));
     return 0;
 }
 
@@ -463,7 +463,7 @@ static int refuses_servers(void *arg)
         int rc = rota_open_tls_connection("127.0.0.1", p.port, tls, &s);
         CHECK_INT(rc, cases[i].code);
         if (rc < 0)
-            CHECK_HAS(rota_tls_errmsg(rc), cases[i].why);
+            CHECK_HAS(rota_errmsg(rc), cases[i].why);
         rota_stream_close(s);
         rota_tls_context_unref(tls);
         stop_peer(&p);
@@ -490,7 +490,7 @@ static int is_refused(void *arg)
     rota_tls_context *tls = usual_client();
     CHECK_INT(rota_open_tls_connection("127.0.0.1", p.port, tls, &s), 0);
     CHECK_INT(rota_stream_read(s, &byte, 1), -EACCES);
-    CHECK_HAS(rota_tls_errmsg(-EACCES), "certificate required");
+    CHECK_HAS(rota_errmsg(-EACCES), "certificate required");
     rota_stream_close(s);
     rota_tls_context_unref(tls);
     stop_peer(&p);

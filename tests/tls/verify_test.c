@@ -159,7 +159,7 @@ static int servers_refuse(void *arg)
         check_refusal(r, &e.server);
         int rc = (int)rota_stream_read(e.client.s, &byte, 1);
         CHECK(rc == -EACCES || rc == -EPROTO);
-        CHECK_HAS(rota_tls_errmsg(rc), r->alert);
+        CHECK_HAS(rota_errmsg(rc), r->alert);
         end_ends(&e);
         rota_tls_context_unref(client);
         rota_tls_context_unref(server);
