@@ -15,22 +15,13 @@ static int failures;
 
 static int fail(const char *path, int rc)
 {
-    fprintf(stderr, "checksum: %s: %s\n", path, rota_strerror(rc));
+    fprintf(stderr, "checksum: %s: %s\n", path, rota_errmsg(rc));
     failures++;
     return rc == -ECANCELED ? rc : 0; /* the others go on */
 }
 
 /* The CRC of POSIX's cksum: the highest bit first. */
 static uint32_t table[256];
-
-static void table_init(void)
-{
-    for (uint32_t i = 0; i < 256; i++) {
-        table[i] = i << 24;
-        for (int bit = 0; bit < 8; bit++)
-            table[i] = table[i] << 1 ^ (table[i] >> 31) * POLYNOMIAL;
-    }
-}
 
 static uint32_t add_byte(uint32_t crc, uint8_t byte)
 {
@@ -118,6 +109,10 @@ static int checksum(void *arg)
 
 int main(int argc, char **argv)
 {
-    table_init();
+    for (uint32_t i = 0; i < 256; i++) {
+        table[i] = i << 24;
+        for (int bit = 0; bit < 8; bit++)
+            table[i] = table[i] << 1 ^ (table[i] >> 31) * POLYNOMIAL;
+    }
     return rota_run(checksum, argv + (argc > 0), NULL) == 0 ? 0 : 1;
 }

@@ -25,6 +25,7 @@ import page as pages
 from installed import Failed, Server, Tap, Tree
 
 FIRST_PROGRAM_MOST = 24  # lines of the README's first program
+EXAMPLE_MOST = 120  # lines; each has fewer
 LIBRARIES = ["rota-web", "rota-sqlite", "rota-tls"]
 FLAGS = ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wno-unused",
          "-Wno-missing-field-initializers"]
@@ -114,6 +115,15 @@ def first_program_is_short(blocks):
     lines = len(next(b for b in blocks if b.mark == "file").lines)
     if lines > FIRST_PROGRAM_MOST:
         raise Failed("%d lines" % lines)
+
+
+def examples_are_short(source):
+    names = glob.glob(os.path.join(source, "examples/*.c"))
+    lengths = {name: sum(1 for _ in open(name)) for name in names}
+    long = ["%s: %d lines" % (os.path.relpath(name, source), lines)
+            for name, lines in lengths.items() if lines >= EXAMPLE_MOST]
+    if long or not names:
+        raise Failed(", ".join(long) or "there are none")
 
 
 def links_lead_somewhere(source, name, text):
@@ -227,6 +237,7 @@ def main(source, build, meson):
                 test_sessions(tap, tree, blocks)
         tap.test("the first program is short", first_program_is_short,
                  pages.read(texts["README.md"], "README.md"))
+    tap.test("the examples are short", examples_are_short, source)
     tap.test("every file of the house is drawn", files_are_drawn, source,
              texts["docs/design.md"])
     for header in sorted(glob.glob(os.path.join(source, "include/rota/*.h"))):
