@@ -654,3 +654,49 @@ TEST("a number is closed for what it is now, whoever opened it")
 {
     run_in_folder(close_numbers);
 }
+
+enum { NOBODY = 65534 };
+
+/* All ways a call goes: at once, on the ring, on a thread. */
+static int give_up_privileges(void *arg)
+{
+    (void)arg;
+    static char data[LARGE];
+    struct stat st;
+    memset(data, 'x', sizeof data);
+    CHECK_INT(chmod(folder, 0755), 0);
+    CHECK_INT(rota_write_file(path_of("mine"), data, sizeof data, 0600), 0);
+    int fd = rota_file_open(path_of("mine"), O_RDWR, 0);
+    CHECK(fd >= 0);
+    CHECK_INT(setuid(NOBODY), 0);
+    CHECK_INT(rota_file_open(path_of("mine"), O_RDONLY, 0), -EACCES);
+    CHECK_INT(rota_file_open(path_of("mine"), O_RDWR | O_APPEND, 0), -EACCES);
+    CHECK_INT(rota_file_open(path_of("new"), O_RDWR | O_CREAT, 0600), -EACCES);
+    CHECK_INT(rota_unlink(path_of("mine")), -EACCES);
+    CHECK_INT(rota_rename(path_of("mine"), path_of("theirs")), -EACCES);
+    CHECK_INT(rota_mkdir(path_of("below"), 0755), -EACCES);
+    CHECK_INT(rota_write_file(path_of("mine"), data, 1, 0600), -EACCES);
+    /* What is open stays so. */
+    CHECK_INT(rota_file_pwrite(fd, data, sizeof data, 0), sizeof data);
+    CHECK_INT(rota_stat(path_of("mine"), &st), 0);
+    CHECK_INT(st.st_size, sizeof data);
+    CHECK_INT(rota_file_close(fd), 0);
+    return 0;
+}
+
+static void run_giving_up(void)
+{
+    CHECK_INT(rota_run(give_up_privileges, NULL, NULL), 0);
+}
+
+/* PITFALL 35 */
+TEST("privileges that were given up are gone from all calls on files")
+{
+    char err[4096];
+    if (geteuid() != 0)
+        test_skip("only root has privileges to give up");
+    folder_make();
+    int status = test_child(run_giving_up, err, sizeof err);
+    if (status != 0)
+        test_fail(TEST_AT, "status %d: %s", status, err);
+}
