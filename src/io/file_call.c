@@ -153,7 +153,7 @@ static void leave(struct fd_use *u)
 
 static const struct wait_kind file_wait = { "file", take_back, NULL };
 
-/* What the kernel's memory holds is chance, of which a simulation has its own. */
+/* What the kernel's memory holds is chance; a simulation has its own. */
 static bool at_once(struct file_call *c)
 {
     return !sim_of(task_loop(c->task)) && file_now(&c->op);

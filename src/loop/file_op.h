@@ -1,9 +1,9 @@
 /*
  * Operations on files, which the kernel of a ring can do by itself. They are
  * none of struct op: any number may be under way on one descriptor, and many
- * have names instead of one. A simulation does them at moments of its own; epoll
- * does none. What is refused with -EOPNOTSUPP, or half done with -EAGAIN, is for
- * a thread.
+ * have names instead of one. A simulation does them at moments of its own,
+ * epoll does none. What is refused with -EOPNOTSUPP, or half done with -EAGAIN,
+ * is for a thread.
  *
  * As with ops, the memory of one must stand until it is told done.
  */

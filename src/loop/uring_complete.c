@@ -122,7 +122,7 @@ static bool is_passing(const struct op *op, int error)
 {
     switch (error) {
     case EINTR: return true;
-    /* Of its owner's cancel that is not: see kick_workers, in backend_uring.c. */
+    /* Of its owner's cancel that is not: see kick_workers (backend_uring.c). */
     case ECANCELED: return true;
     case EAGAIN: return op->kind != OP_CONNECT;
     case ENOBUFS: return op->kind == OP_STREAM;

@@ -5,12 +5,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rota/error.h"
 #include "task/task.h"
 
 enum { FAILURE_TEXT = 320 };
 
+/* On the heap, since most tasks have nothing to say. */
 struct failure {
     rota_failure said; /* first: the future knows it as that */
     int code;          /* the error it belongs to */
@@ -32,11 +34,15 @@ int rota_fail_at(const char *site, int code, const char *format, ...)
     if (!f)
         f = malloc(sizeof *f);
     if (!f)
-        return code; /* the code goes its way without the text */
+        return code; /* it goes its way without the text */
+
+    /* The old text may be part of the new one. */
+    char text[FAILURE_TEXT];
     va_list args;
     va_start(args, format);
-    vsnprintf(f->text, sizeof f->text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    memcpy(f->text, text, sizeof text);
     f->said = (rota_failure){ f->text, site };
     f->code = code;
     t->done.err = &f->said;

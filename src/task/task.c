@@ -29,7 +29,6 @@ struct defer {
     void *arg;
 };
 
-/* What rota_fail has to say; on the heap, since most tasks have nothing. */
 static void run_defers(struct rota_task *t)
 {
     while (t->defers) {

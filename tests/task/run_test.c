@@ -532,6 +532,8 @@ static int fails_in_words(void *arg)
     CHECK_INT(rota_fail(-EIO, "disk %s", (char *)arg), -EIO);
     CHECK_STR(rota_errmsg(-EIO), "disk two");
     CHECK_STR(rota_errmsg(-EPIPE), "Broken pipe");
+    rota_ignore(rota_fail(-EIO, "no data: %s fails", rota_errmsg(-EIO)));
+    CHECK_STR(rota_errmsg(-EIO), "no data: disk two fails");
     return -EIO;
 }
 
@@ -546,7 +548,7 @@ TEST("rota_errmsg has the words of the task, and those of main after its run")
 {
     CHECK_STR(rota_errmsg(0), "success");
     CHECK_INT(rota_run(fails_in_words, "two", NULL), -EIO);
-    CHECK_STR(rota_errmsg(-EIO), "disk two");
+    CHECK_STR(rota_errmsg(-EIO), "no data: disk two fails");
     CHECK_STR(rota_errmsg(-EPIPE), "Broken pipe");
     CHECK_INT(rota_run(is_cut_off, NULL, NULL), -EPIPE);
     CHECK_STR(rota_errmsg(-EPIPE), "Broken pipe");
@@ -554,5 +556,5 @@ TEST("rota_errmsg has the words of the task, and those of main after its run")
     CHECK_INT(rota_run(fails_in_words, NULL, NULL), -EIO);
     CHECK_STR(rota_errmsg(-EIO), rota_strerror(-EIO));
     CHECK_INT(rota_run_multi(2, fails_in_words, "two", NULL), -EIO);
-    CHECK_STR(rota_errmsg(-EIO), "disk two");
+    CHECK_STR(rota_errmsg(-EIO), "no data: disk two fails");
 }
