@@ -40,9 +40,19 @@ static bool stopped(struct sqlite_conn *c)
     return c->query && !c->query->shielded && atomic_load(&c->query->stop);
 }
 
+/* SQLite looks once more when all is done, and would call interrupted what it
+ * has committed. */
 static int look_at_stop(void *conn)
 {
-    return stopped(conn);
+    struct sqlite_conn *c = conn;
+    return stopped(c) && !c->commits;
+}
+
+static int on_commit(void *conn)
+{
+    struct sqlite_conn *c = conn;
+    c->commits = true;
+    return 0; /* go on */
 }
 
 /* Waits before the next try for a lock; false when it is not worth it: the
@@ -98,6 +108,7 @@ static int authorize(void *conn, int action, const char *first,
 
 int sqlite_conn_step(struct sqlite_conn *c, sqlite3_stmt *stmt)
 {
+    c->commits = false;
     int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
         return 1;
@@ -230,6 +241,7 @@ int sqlite_conn_open(struct sqlite_conn *c, struct sqlite_query *q, bool writer)
     sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_busy_handler(c->handle, on_busy, c);
     sqlite3_progress_handler(c->handle, PROGRESS_STEPS, look_at_stop, c);
+    sqlite3_commit_hook(c->handle, on_commit, c);
     sqlite3_set_authorizer(c->handle, authorize, c);
     rc = settle_in(c, writer);
     if (rc == -EBADMSG || rc == -EACCES || rc == -ENOENT || rc == -EIO)

@@ -63,6 +63,7 @@ struct sqlite_conn {
     bool prepares_user;   /* the SQL being prepared is not our own */
     bool sets;            /* it is a pragma with a value */
     const char *refusal;  /* why it was not let through; NULL: it was */
+    bool commits;         /* the statement: too late to stop it */
 
     sqlite3_stmt *own[SQLITE_OWN_COUNT];
     struct list buckets[SQLITE_BUCKETS];
