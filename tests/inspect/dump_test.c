@@ -16,7 +16,7 @@
 static char text[256 * 1024];
 
 /* What a dump says now. */
-static int read_dump(void)
+static __attribute__((noinline)) int read_dump(void)
 {
     FILE *f = tmpfile();
     CHECK(f != NULL);
