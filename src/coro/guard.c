@@ -28,9 +28,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#endif
+#include "coro/advise.h"
 
 enum {
     GUARD_LEAST = 16 * 1024,
@@ -55,8 +53,9 @@ static bool madvise_guards(void)
                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return false;
-    bool good = madvise(p, page, MADV_GUARD_INSTALL) == 0 && uname(p) < 0 &&
-                errno == EFAULT;
+    bool taken = advise_each(p, page, page, 1, MADV_GUARD_INSTALL) == 1 ||
+                 madvise(p, page, MADV_GUARD_INSTALL) == 0;
+    bool good = taken && uname(p) < 0 && errno == EFAULT;
     munmap(p, page);
     return good;
 }
@@ -107,19 +106,26 @@ static bool protect(char *at)
     return false;
 }
 
-bool guard_install(char *at)
+static bool install(char *at)
 {
-    size_t size = guard_size();
-    if (way == BY_MADVISE && madvise(at, size, MADV_GUARD_INSTALL) == 0)
-        return true;
-    if (way == BY_MPROTECT && protect(at))
-        return true;
-    if (!atomic_exchange(&warned, true))
+    if (way == BY_MADVISE)
+        return madvise(at, guard_size(), MADV_GUARD_INSTALL) == 0;
+    return way == BY_MPROTECT && protect(at);
+}
+
+size_t guards_install(char *at, size_t stride, size_t count)
+{
+    size_t done = 0;
+    if (way == BY_MADVISE && count > 1)
+        done = advise_each(at, guard_size(), stride, count, MADV_GUARD_INSTALL);
+    while (done < count && install(at + done * stride))
+        done++;
+    if (done < count && !atomic_exchange(&warned, true))
         fprintf(stderr,
                 "rota: some stacks have no guard: overflow is found late "
                 "or not at all (vm.max_map_count is too small, or "
                 "ROTA_GUARD=none)\n");
-    return false;
+    return done;
 }
 
 void guard_unmapped(size_t count)

@@ -11,9 +11,11 @@
 size_t guard_page(void);
 size_t guard_size(void);
 
-/* Makes [at, at + guard_size()) deadly. False: that could not be done; what
- * was written there is then found by guard_broken only. */
-bool guard_install(char *at);
+/* Makes [at, at + guard_size()) deadly, and as much at each of the next
+ * `count` - 1 multiples of `stride` bytes from there. Returns for how many,
+ * from the first one on, that was done; what is written to the others is
+ * found by guard_broken only. */
+size_t guards_install(char *at, size_t stride, size_t count);
 
 /* `count` installed guards were unmapped together with their stacks. */
 void guard_unmapped(size_t count);

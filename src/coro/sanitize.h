@@ -48,6 +48,12 @@ enum { SANITIZE_WATCHES_HEAP = 0 };
 #include <valgrind/valgrind.h>
 #endif
 
+#ifdef ROTA_VALGRIND
+enum { SANITIZE_VALGRIND = 1 };
+#else
+enum { SANITIZE_VALGRIND = 0 };
+#endif
+
 /* TSan keeps a call stack for each fiber: a function that changes fibers must
  * return on the one it was called on, so it is no function. */
 #define SANITIZE_INLINE static inline __attribute__((always_inline))

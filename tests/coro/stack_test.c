@@ -351,6 +351,58 @@ TEST("the address of a fault is known for a guard's")
     runner_end();
 }
 
+/* The kernel cannot read there. */
+static bool is_deadly(const char *at)
+{
+    return access(at, F_OK) < 0 && errno == EFAULT;
+}
+
+TEST("stacks that are made ready together are guarded each, and no more")
+{
+    enum { COUNT = 500 };
+    static struct stack *s[COUNT];
+    test_needs_kernel();
+    runner_begin();
+    for (int i = 0; i < COUNT; i++) {
+        s[i] = stack_get(&pool, 0);
+        CHECK(s[i]->guarded);
+        CHECK(is_deadly(s[i]->base - 1));
+        CHECK(is_deadly(s[i]->base - guard_size()));
+        touch(s[i], stack_size(s[i]));
+    }
+    for (int i = 0; i < COUNT; i++)
+        stack_put(&pool, s[i]);
+    runner_end();
+}
+
+/* Bytes that so many new stacks cost, handed out and touched. */
+static size_t cost_of(size_t count)
+{
+    struct stack *s[64];
+    runner_begin();
+    stack_put(&pool, stack_get(&pool, 0));
+    size_t before = resident();
+    for (size_t i = 0; i < count; i++) {
+        s[i] = stack_get(&pool, 0);
+        touch(s[i], 100);
+    }
+    size_t cost = grown(before);
+    for (size_t i = 0; i < count; i++)
+        stack_put(&pool, s[i]);
+    runner_end();
+    return cost;
+}
+
+TEST("few stacks are made ready ahead of their use")
+{
+    enum { OTHER = 2 }; /* pages the heap may take meanwhile */
+    test_needs_kernel();
+    need_plain_memory();
+    cost_of(64);
+    for (size_t count = 8; count <= 64; count += 7)
+        CHECK(cost_of(count) <= (count + count / 8 + OTHER) * guard_page());
+}
+
 static void write_to_guard(void)
 {
     signal(SIGSEGV, SIG_DFL);

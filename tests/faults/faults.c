@@ -231,6 +231,8 @@ WRAP(long, syscall,
         FAILS(openat2, EAGAIN, -1)
         INTERRUPTS(openat2, -1)
     }
+    if (number == SYS_process_madvise)
+        FAILS(process_madvise, ENOMEM, -1)
     if (number == SYS_pidfd_send_signal)
         FAILS(pidfd_send_signal, EPERM, -1)
     return __real_syscall(number, a, b, c, d, e, f);
