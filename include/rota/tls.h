@@ -76,7 +76,8 @@ enum rota_tls_verify {
 /*
  * Chooses by the name the client asks for (SNI; NULL: it names none) the
  * context whose certificate, trust, versions and ALPN are to serve it,
- * borrowed; NULL: this one. Called in the handshake; may not suspend.
+ * borrowed; NULL: this one. Called in the handshake, on the loop's own stack:
+ * it must not suspend.
  */
 typedef rota_tls_context *rota_tls_sni_fn(const char *server_name, void *arg);
 
@@ -94,8 +95,11 @@ typedef struct rota_tls_options {
 
     const char *const *alpn; /* protocols, the dearest first; ends with NULL */
     enum rota_tls_version minimum_version; /* 0: 1.2 */
-    const char *ciphers;      /* of TLS 1.2, in OpenSSL's notation */
-    const char *ciphersuites; /* of TLS 1.3 */
+    const char *ciphers;      /* of TLS 1.2, in OpenSSL's notation, */
+    const char *ciphersuites; /* and of TLS 1.3, the dearest first: a server
+                                 goes by its own order. NULL: AES-128-GCM,
+                                 AES-256-GCM, ChaCha20-Poly1305; the last one
+                                 before all for a client that has it so */
 
     rota_tls_sni_fn *sni_callback; /* a server's; NULL: none */
     void *sni_arg;
@@ -161,7 +165,7 @@ ROTA_API int rota_open_tls_connection(const char *host, int port,
 /* Strings are the stream's, valid as long as it is. */
 typedef struct rota_tls_info {
     const char *version;     /* "TLSv1.3" */
-    const char *cipher;      /* "TLS_AES_256_GCM_SHA384" */
+    const char *cipher;      /* "TLS_AES_128_GCM_SHA256" */
     char alpn[256];          /* ""; none was agreed on */
     const char *server_name; /* the client asked for; NULL: none */
     bool session_reused;

@@ -58,6 +58,33 @@ void coro_detach(void)
     coro_here = NULL;
 }
 
+/* On the thread's own stack: makes calls until it is resumed for another
+ * reason than a call. */
+static void serve_calls(void *arg)
+{
+    struct coro_thread *t = arg;
+    t->serving = true;
+    while (t->caller) {
+        struct coro *caller = t->caller;
+        t->caller = NULL;
+        t->call.fn(t->call.arg);
+        coro_switch(t, caller, NULL);
+    }
+    t->serving = false;
+}
+
+void coro_call_on_root(struct coro_thread *t, void (*fn)(void *arg), void *arg)
+{
+    const struct coro_action serve = { serve_calls, t };
+    if (t->current == &t->root) {
+        fn(arg);
+        return;
+    }
+    t->call = (struct coro_action){ fn, arg };
+    t->caller = t->current;
+    coro_switch(t, &t->root, t->serving ? NULL : &serve);
+}
+
 /* Apart, for the registers it saves. */
 static __attribute__((noinline)) void begin_after(struct coro_thread *t,
                                                   void (*entry)(void *),

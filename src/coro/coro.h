@@ -82,6 +82,9 @@ struct coro_thread {
     struct coro_exceptions *exceptions; /* of C++; NULL: there is none */
     int *errno_at;                      /* &errno is a call; this is not */
     struct coro root;                   /* the thread's own stack */
+    struct coro_action call;            /* to be made there, ... */
+    struct coro *caller;                /* ... by whom; NULL: none */
+    bool serving;                       /* it goes on where calls are made */
     void *worker;       /* a pool thread's job; NULL on other threads */
     void *signal_stack; /* for the overflow report; NULL: not ours */
     stack_t previous_signal_stack;
@@ -249,6 +252,15 @@ SANITIZE_INLINE __attribute__((noreturn)) void coro_exit(
     coro_swap(&from->sp, to->sp, t);
     __builtin_unreachable();
 }
+
+/*
+ * Calls fn(arg) on the thread's own stack, as whatever runs there: it must not
+ * suspend. For what goes deep: the stack of a coroutine keeps each page that
+ * was touched as long as it lives, and thousands of them are no longer in the
+ * cache when they are touched again.
+ */
+void coro_call_on_root(struct coro_thread *t, void (*fn)(void *arg), void *arg)
+    ROTA_INTERNAL(coro_call_on_root);
 
 /* Gives back what the sanitizers hold of a coroutine that has exited or will
  * never run. Not from the coroutine itself; its `after` is a good place. */

@@ -3,7 +3,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -152,9 +151,8 @@ static int shake(struct tls *t, struct io_call *c)
 {
     int rc = 0;
     while (rc == 0) {
-        ERR_clear_error();
         t->held = true; /* all that is said in a turn goes in one send */
-        int n = SSL_do_handshake(t->ssl);
+        int n = tls_call_handshake(t);
         if (n == 1)
             return end_shake(t, c);
         switch (SSL_get_error(t->ssl, n)) {

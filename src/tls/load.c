@@ -12,9 +12,14 @@
 #include "tls/tls.h"
 
 /* RFC 9325 4.2: forward secrecy, and ciphers that authenticate what they
- * encrypt. */
+ * encrypt. The dearest is the one that every peer of TLS 1.3 must have (RFC
+ * 8446 9.1): it is as safe as the keys that are agreed on, and costs least. */
 static const char default_ciphers[] =
-    "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20";
+    "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20:"
+    "DHE+AESGCM+AES128:DHE+AESGCM:DHE+CHACHA20";
+static const char default_ciphersuites[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+    "TLS_CHACHA20_POLY1305_SHA256";
 
 static int refuse(char text[TLS_TEXT], const char *why)
 {
@@ -165,10 +170,12 @@ static int set_protocol(SSL_CTX *ssl, const struct tls_config *c, char *text)
     if (least < TLS1_2_VERSION ||
         SSL_CTX_set_min_proto_version(ssl, least) != 1)
         return refuse(text, "minimum_version is none that is offered");
-    if (SSL_CTX_set_cipher_list(ssl,
-                                o->ciphers ? o->ciphers : default_ciphers) != 1)
+    const char *ciphers = o->ciphers ? o->ciphers : default_ciphers;
+    const char *suites =
+        o->ciphersuites ? o->ciphersuites : default_ciphersuites;
+    if (SSL_CTX_set_cipher_list(ssl, ciphers) != 1)
         return refuse(text, "ciphers has none that is known");
-    if (o->ciphersuites && SSL_CTX_set_ciphersuites(ssl, o->ciphersuites) != 1)
+    if (SSL_CTX_set_ciphersuites(ssl, suites) != 1)
         return refuse(text, "ciphersuites has one that is not known");
     /* Zero is success here, and only here. */
     if (c->alpn && c->side == ROTA_TLS_CLIENT &&
@@ -190,7 +197,11 @@ static int set_session_id(SSL_CTX *ssl)
 
 static void set_manners(SSL_CTX *ssl)
 {
-    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    /* A server goes by its own order; but a client whose dearest is ChaCha20
+     * has no instructions for AES. */
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                 SSL_OP_PRIORITIZE_CHACHA);
     /* A write gives what one record holds, and may be taken up again from
      * elsewhere in memory; an idle connection keeps no buffers. */
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |

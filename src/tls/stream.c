@@ -4,7 +4,6 @@
  * kernel, or goes there before anything else does.
  */
 #include <errno.h>
-#include <openssl/err.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -33,8 +32,7 @@ int tls_receive(struct rota_stream *s, struct io_call *c, void *data,
     struct tls *t = s->state;
     int rc = t->failed;
     while (rc == 0) {
-        ERR_clear_error();
-        int n = SSL_read(t->ssl, data, clamp(size));
+        int n = tls_call_read(t, data, clamp(size));
         answer(t, n <= 0);
         if (n > 0)
             return n;
@@ -51,8 +49,7 @@ int tls_wait(struct rota_stream *s, struct io_call *c)
     char byte;
     int rc = t->failed;
     while (rc == 0) {
-        ERR_clear_error();
-        int n = SSL_peek(t->ssl, &byte, sizeof byte);
+        int n = tls_call_peek(t, &byte, sizeof byte);
         answer(t, n <= 0);
         if (n > 0)
             return 0;
@@ -82,8 +79,7 @@ static int finish_message(struct tls *t, struct io_call *c)
 {
     int rc = 0;
     while (rc == 0 && SSL_in_init(t->ssl)) {
-        ERR_clear_error();
-        int n = SSL_do_handshake(t->ssl);
+        int n = tls_call_handshake(t);
         if (n == 1)
             break;
         if (SSL_get_error(t->ssl, n) == SSL_ERROR_WANT_READ)
@@ -118,9 +114,8 @@ static int tls_send(struct rota_stream *s, struct io_call *c, const char *data,
         return -EPIPE; /* the call that said it was cancelled */
     while (rc == 0 && *done < size) {
         size_t left = size - *done;
-        ERR_clear_error();
-        int n = SSL_write(t->ssl, data + *done,
-                          (int)(left < t->piece ? left : t->piece));
+        int n = tls_call_write(t, data + *done,
+                               (int)(left < t->piece ? left : t->piece));
         if (n <= 0)
             return fail_write(t);
         rc = tls_send_out(t, c);
@@ -143,11 +138,10 @@ static int tls_send_now(struct rota_stream *s, const char *data, size_t size,
     int rc = t->held ? 0 : tls_send_some(t);
     while (rc == 0 && *done < size) {
         size_t left = size - *done;
-        ERR_clear_error();
         int n = SSL_in_init(t->ssl)
                     ? 0
-                    : SSL_write(t->ssl, data + *done,
-                                (int)(left < t->piece ? left : t->piece));
+                    : tls_call_write(t, data + *done,
+                                     (int)(left < t->piece ? left : t->piece));
         if (n <= 0)
             return -EAGAIN;
         rc = tls_send_some(t);
@@ -162,8 +156,7 @@ static int say_end(struct tls *t, struct io_call *c)
     int rc = make_ready(t, c);
     if (rc < 0 || tls_has_said_end(t))
         return rc;
-    ERR_clear_error();
-    rc = SSL_shutdown(t->ssl) < 0 ? fail_write(t) : tls_send_out(t, c);
+    rc = tls_call_shutdown(t) < 0 ? fail_write(t) : tls_send_out(t, c);
     return rc < 0 ? rc : tls_kernel_await(t, c);
 }
 
@@ -193,9 +186,8 @@ static void say_end_at_once(const struct rota_stream *s, struct tls *t)
     if (t->failed || t->write_error || s->writing || s->aborted)
         return;
     t->closing = true;
-    ERR_clear_error();
-    if (SSL_shutdown(t->ssl) == 0)
-        SSL_shutdown(t->ssl);
+    if (tls_call_shutdown(t) == 0)
+        tls_call_shutdown(t);
     rota_ignore(tls_send_some(t));
 }
 

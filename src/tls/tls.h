@@ -9,6 +9,7 @@
  *     load.c       an SSL_CTX of options and files
  *     hello.c      what a server decides by the client's first words
  *     session.c    the sessions a client may resume
+ *     call.c       OpenSSL's calls
  *     bio.c        OpenSSL's way to our sockets
  *     names.c      the names in certificates
  *     verify.c     what is wrong with the peer's certificate
@@ -110,6 +111,13 @@ void tls_session_use(struct tls *t);
 void tls_session_clear(rota_tls_context *context);
 
 /* ----------------------------------------------------------- connections */
+
+/* OpenSSL's calls of those names. */
+int tls_call_handshake(struct tls *t);
+int tls_call_read(struct tls *t, void *data, int size);
+int tls_call_peek(struct tls *t, void *data, int size);
+int tls_call_write(struct tls *t, const void *data, int size);
+int tls_call_shutdown(struct tls *t);
 
 /* A BIO of a connection; NULL: no memory. What is written to it is always
  * taken. */

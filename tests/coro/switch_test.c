@@ -344,6 +344,112 @@ TEST("an action frees the stack of one that ended, and it is used again")
     runner_end();
 }
 
+struct deep {
+    const struct stack *stack; /* the caller's */
+    uintptr_t at;              /* where the call's frame was */
+    int calls;
+};
+
+static bool lies_in(const struct stack *s, uintptr_t at)
+{
+    return at >= (uintptr_t)s->base && at < (uintptr_t)s->top;
+}
+
+static void go_deep(void *arg)
+{
+    struct deep *d = arg;
+    char local[STACK_DEFAULT]; /* more than the caller's stack holds */
+    memset(local, 1, sizeof local);
+    CHECK(thread.current == &thread.root);
+    CHECK(!lies_in(d->stack, (uintptr_t)local));
+    CHECK(!d->at || d->at == (uintptr_t)local);
+    d->at = (uintptr_t)local;
+    d->calls++;
+    errno = E2BIG;
+}
+
+static void call_deep(void *arg)
+{
+    struct deep *d = arg;
+    struct coro *me = thread.current;
+    d->stack = me->stack;
+    for (int i = 0; i < 3; i++) {
+        errno = EDOM;
+        coro_call_on_root(&thread, go_deep, d);
+        CHECK_INT(errno, EDOM);
+        CHECK(thread.current == me);
+    }
+    fiber_park();
+    coro_call_on_root(&thread, go_deep, d);
+}
+
+TEST("calls are made on the thread's own stack, all at one depth")
+{
+    enum { FIBERS = 100 };
+    static struct fiber f[FIBERS];
+    struct deep d = { NULL };
+    runner_begin();
+    for (int i = 0; i < FIBERS; i++)
+        CHECK(fiber_new(&f[i], call_deep, &d, 0));
+    for (int i = 0; i < FIBERS; i++)
+        fiber_resume(&f[i]);
+    CHECK_INT(d.calls, 3 * FIBERS);
+    for (int i = 0; i < FIBERS; i++) {
+        d.stack = f[i].coro.stack;
+        fiber_resume(&f[i]);
+        CHECK(f[i].ended);
+    }
+    CHECK_INT(d.calls, 4 * FIBERS);
+    CHECK(!thread.serving && !thread.caller);
+    runner_end();
+}
+
+static void note_calls(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void call_within(void *arg)
+{
+    coro_call_on_root(&thread, note_calls, arg);
+    note_calls(arg);
+}
+
+static void call_twice(void *arg)
+{
+    coro_call_on_root(&thread, call_within, arg);
+}
+
+/* One after the other, without the thread's own coming to run between. */
+static void call_and_go_on(void *arg)
+{
+    struct fiber *next = arg;
+    int calls = 0;
+    call_twice(&calls);
+    CHECK_INT(calls, 2);
+    if (!next)
+        fiber_park();
+    else
+        coro_switch(&thread, &next->coro, NULL);
+}
+
+TEST("a call on the thread's own stack from there is a plain call")
+{
+    struct fiber last, first;
+    int calls = 0;
+    runner_begin();
+    call_twice(&calls);
+    CHECK_INT(calls, 2);
+    CHECK(fiber_new(&last, call_and_go_on, NULL, 0));
+    CHECK(fiber_new(&first, call_and_go_on, &last, 0));
+    fiber_resume(&first);
+    fiber_resume(&first);
+    CHECK(first.ended);
+    fiber_resume(&last);
+    CHECK(last.ended);
+    runner_end();
+}
+
 static void use_and_park(void *arg)
 {
     char local[200];

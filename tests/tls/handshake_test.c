@@ -1,7 +1,9 @@
 /* Beginning TLS: what is agreed on, what is refused, what takes too long. */
 #include <netdb.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "ends.h"
 #include "tls/tls.h"
@@ -57,6 +59,49 @@ static int agrees(void *arg)
 TEST("both ends tell what was agreed on, and the client who the server is")
 {
     run_tls(agrees);
+}
+
+/* What a server agrees on with a client who has these suites. */
+static void check_suite(const char *theirs, const char *agreed)
+{
+    struct ends e =
+        tls_ends(CLIENT_WITH(.ciphersuites = theirs), usual_server());
+    CHECK_STR(info_of(e.server.s).cipher, agreed);
+    CHECK_STR(info_of(e.client.s).cipher, agreed);
+    drop(e.client.context, e.server.context);
+    end_ends(&e);
+}
+
+static int prefers_suites(void *arg)
+{
+    (void)arg;
+    check_suite(NULL, "TLS_AES_128_GCM_SHA256");
+    check_suite("TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+                "TLS_AES_128_GCM_SHA256");
+    check_suite("TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+                "TLS_AES_256_GCM_SHA384");
+    check_suite("TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+                "TLS_CHACHA20_POLY1305_SHA256");
+
+    rota_tls_context *client = usual_client();
+    rota_tls_context *server =
+        SERVER_WITH(.ciphersuites =
+                        "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256");
+    struct ends e = tls_ends(client, server);
+    CHECK_STR(info_of(e.server.s).cipher, "TLS_AES_256_GCM_SHA384");
+    end_ends(&e);
+
+    SSL_CTX_set_max_proto_version(server->ssl, TLS1_2_VERSION);
+    e = tls_ends(client, server);
+    CHECK_STR(info_of(e.server.s).cipher, "ECDHE-ECDSA-AES128-GCM-SHA256");
+    end_ends(&e);
+    drop(client, server);
+    return 0;
+}
+
+TEST("a server goes by its own order of ciphers, but for ChaCha20 first")
+{
+    run_tls(prefers_suites);
 }
 
 static int uses_addresses(void *arg)
@@ -199,6 +244,37 @@ static int serves_hosts(void *arg)
 TEST("SNI: a certificate for each host, and ours for the others")
 {
     run_tls(serves_hosts);
+}
+
+static rota_tls_context *choose_slowly(const char *name, void *arg)
+{
+    (void)name;
+    (void)arg;
+    rota_ignore(rota_sleep(1));
+    return NULL;
+}
+
+static int serves_slowly(void *arg)
+{
+    (void)arg;
+    tls_ends(usual_client(), SERVER_WITH(.sni_callback = choose_slowly));
+    return 0;
+}
+
+static void serve_slowly(void)
+{
+    rota_ignore(rota_run(serves_slowly, NULL, NULL));
+}
+
+TEST("SNI: a callback that suspends is told so, and the process aborts")
+{
+    char err[4096];
+    pki_usual();
+    int status = test_child(serve_slowly, err, sizeof err);
+    pki_end();
+    CHECK_HAS(err, "a suspending call outside of a task");
+    CHECK(WIFSIGNALED(status));
+    CHECK_INT(WTERMSIG(status), SIGABRT);
 }
 
 /* ------------------------------------------------------ clients' certificates */
