@@ -36,7 +36,8 @@ typedef struct rota_app {
 
     void *state; /* rota_request_state */
     /* Called in a task of the loop before anything is served, and after the
-     * last answer. A negative errno from start ends the program: say why with
+     * last answer; who connects meanwhile waits, and after a second a line says
+     * so. A negative errno from start ends the program: say why with
      * rota_fail. A signal meanwhile cancels what start waits for. Threads that
      * start makes have SIGTERM and SIGINT blocked, as they should. */
     int (*start)(void *state);

@@ -13,11 +13,13 @@
 #include "loop/op.h"
 #include "rota.h"
 #include "rota/signal.h"
+#include "rota/timer.h"
 #include "web/app.h"
 
 enum { ERROR_LINE = 512 };
 
 static const rota_dur threads_grace = HTTP_SECOND / 2;
+static const rota_dur start_patience = HTTP_SECOND;
 static const rota_dur retry_pause = HTTP_SECOND / 20;
 
 struct program {
@@ -204,18 +206,29 @@ static int listen_at(struct program *p)
     return fd;
 }
 
+/* Or one would wonder why nothing answers. */
+static void say_starting(void *arg)
+{
+    const struct program *p = arg;
+    rota_log(ROTA_LOG_INFO, "%s is still starting; who connects waits for it",
+             p->config->title ? p->config->title : p->name);
+}
+
 /* What the application's start returns; *ended: a signal has cut it short. */
 static int start_app(struct program *p, struct watcher *w, bool *ended)
 {
     const rota_app *config = p->config;
     rota_scope scope;
+    rota_timer *slow = NULL;
     *ended = false;
     if (!config->start)
         return 0;
+    rota_ignore(rota_call_later(start_patience, say_starting, p, &slow));
     rota_ignore(rota_scope_begin(&scope, 0));
     w->starting = &scope;
     int rc = config->start(config->state);
     w->starting = NULL;
+    rota_ignore(rota_timer_cancel(slow));
     rota_ignore(rota_scope_end(&scope, 0));
     *ended = rota_scope_cancelled(&scope);
     if (rc < 0 && !*ended)

@@ -177,6 +177,13 @@ static int start_never(void *state)
     return rota_sleep(ROTA_FOREVER);
 }
 
+static int start_slowly(void *state)
+{
+    (void)state;
+    setenv("ROTA_LOG", "info", 1);
+    return rota_sleep(rota_ms(1500));
+}
+
 static void stop(void *state)
 {
     (void)state;
@@ -212,6 +219,16 @@ TEST("a signal breaks off the start, and nothing is stopped then")
     process_want_log(&p, "starting");
     want_good_end(&p);
     CHECK(!strstr(process_log(&p), "stopped"));
+}
+
+TEST("a start that takes long says so, and is waited for")
+{
+    static const rota_app app = { .routers = { &good }, .start = start_slowly };
+    struct process p;
+    start(&p, &app, "--port", "0");
+    process_want_log(&p, "shop is still starting");
+    process_want_port(&p);
+    want_good_end(&p);
 }
 
 TEST("a bad option is one line that names it and what helps")
