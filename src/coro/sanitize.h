@@ -160,6 +160,18 @@ static inline void sanitize_open(char *from, char *to)
     (void)from, (void)to;
 }
 
+/* The same for who takes it over, and has no use for what it holds. */
+static inline void sanitize_renew(char *from, char *to)
+{
+#ifdef SANITIZE_ADDRESS
+    __asan_unpoison_memory_region(from, (size_t)(to - from));
+#endif
+#ifdef ROTA_VALGRIND
+    VALGRIND_MAKE_MEM_UNDEFINED(from, to - from);
+#endif
+    (void)from, (void)to;
+}
+
 /* Memory that nobody may use now. */
 static inline void sanitize_close(char *from, char *to)
 {

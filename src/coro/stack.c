@@ -280,7 +280,7 @@ struct stack *stack_find(struct stack_pool *p, size_t size)
     p->live++;
     s->slab->used++;
     s->cold = false;
-    sanitize_open(s->base, s->top);
+    sanitize_renew(s->base, s->top);
     return s;
 }
 

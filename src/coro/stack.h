@@ -79,7 +79,7 @@ static inline struct stack *stack_get(struct stack_pool *p, size_t size)
     p->last = NULL;
     p->cached--;
     p->live++;
-    sanitize_open(s->base, s->top);
+    sanitize_renew(s->base, s->top);
     return s;
 }
 
