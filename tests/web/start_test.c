@@ -77,6 +77,7 @@ static int fail_to_start(void *state)
 }
 
 static const char *flag = "default";
+static const char *told = "warning"; /* not what else is worth telling */
 static char *args[8];
 
 static int run(void *app)
@@ -90,7 +91,7 @@ static int run(void *app)
 static void start(struct process *p, const rota_app *app, const char *option,
                   const char *value)
 {
-    setenv("ROTA_LOG", "warning", 1); /* not what else is worth telling */
+    setenv("ROTA_LOG", told, 1);
     memset(args, 0, sizeof args);
     args[0] = "/usr/bin/shop";
     args[1] = (char *)option;
@@ -180,7 +181,6 @@ static int start_never(void *state)
 static int start_slowly(void *state)
 {
     (void)state;
-    setenv("ROTA_LOG", "info", 1);
     return rota_sleep(rota_ms(1500));
 }
 
@@ -225,6 +225,7 @@ TEST("a start that takes long says so, and is waited for")
 {
     static const rota_app app = { .routers = { &good }, .start = start_slowly };
     struct process p;
+    told = "info";
     start(&p, &app, "--port", "0");
     process_want_log(&p, "shop is still starting");
     process_want_port(&p);
