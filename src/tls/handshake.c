@@ -89,8 +89,7 @@ static int set_up(struct tls *t, const char *host)
     if (!bio)
         return -ENOMEM;
     SSL_set_bio(t->ssl, bio, bio);
-    SSL_set_app_data(t->ssl, t);
-    if (tls_kernel_offer(t) < 0)
+    if (SSL_set_app_data(t->ssl, t) != 1 || tls_kernel_offer(t) < 0)
         return -ENOMEM;
     if (t->context->config.side == ROTA_TLS_CLIENT)
         return set_client(t, host);

@@ -205,6 +205,15 @@ static bool is_taken_for_want(void)
     return failed_file && strstr(failed_file, "crypto/evp/pmeth_lib.c");
 }
 
+/*
+ * Nor does it ask a provider twice for its algorithms: one of which a name had
+ * no memory is lost to the process (3.0, ossl_method_construct).
+ */
+static bool is_lost_for_good(void)
+{
+    return failed_file && strstr(failed_file, "crypto/core_namemap.c");
+}
+
 static int play_again(struct scene *c)
 {
     if (!c->client || !c->server)
@@ -224,7 +233,7 @@ static int run(void *arg)
         rc = play(c);
     atomic_store(&counting, false);
     int again = play_again(c);
-    if (again < 0) /* what failed once works now */
+    if (again < 0 && !is_lost_for_good()) /* what failed once works now */
         test_fail(TEST_AT, "%s:%d fails (%d), and afterwards: %s", failed_file,
                   failed_line, rc, rota_errmsg(again));
     rota_tls_context_unref(c->client);
