@@ -456,10 +456,11 @@ int rota_wait_for(rota_task *t, rota_dur timeout)
 
 int rota_task_cancel(rota_task *t, const char *reason)
 {
-    if (far_is(t))
-        return far_cancel(t, reason);
-    if (t->done.state != ROTA_PENDING)
+    bool far = far_is(t);
+    if (!far && t->done.state != ROTA_PENDING)
         return 0;
+    if (far || !t->scope) /* a guest that is on its way takes it along */
+        return far_cancel(t, reason);
     t->cancels++;
     scope_cancel(t->root, reason);
     return 1;

@@ -411,6 +411,31 @@ TEST("a loop's thread that would block for a task of its own is told so")
     CHECK_INT(rota_run(wait_for_own, NULL, NULL), 0);
 }
 
+static ROTA_ASYNC(sleep_on)
+{
+    return rota_sleep(ROTA_FOREVER);
+}
+
+static int cancel_at_once(void *arg)
+{
+    (void)arg;
+    rota_tfuture *f = rota_run_coroutine_threadsafe(rota_current_loop(),
+                                                    sleep_on_rota_entry, NULL);
+    CHECK_INT(rota_tfuture_cancel(f), 1);
+    CHECK_INT(rota_sleep(rota_ms(2)), 0);
+    CHECK_INT(rota_tfuture_cancel(f), 0); /* it is over */
+    rota_outcome out;
+    CHECK_INT(rota_tfuture_wait(f, 0, &out), 0);
+    CHECK_INT(out.state, ROTA_CANCELLED);
+    rota_tfuture_unref(f);
+    return 0;
+}
+
+TEST("a task of the own loop is cancelled before it has got there")
+{
+    CHECK_INT(rota_run(cancel_at_once, NULL, NULL), 0);
+}
+
 static atomic_int side_effects;
 
 static int have_effect(void *arg)
