@@ -163,13 +163,10 @@ static inline void sanitize_open(char *from, char *to)
 /* The same for who takes it over, and has no use for what it holds. */
 static inline void sanitize_renew(char *from, char *to)
 {
-#ifdef SANITIZE_ADDRESS
-    __asan_unpoison_memory_region(from, (size_t)(to - from));
-#endif
+    sanitize_open(from, to);
 #ifdef ROTA_VALGRIND
     VALGRIND_MAKE_MEM_UNDEFINED(from, to - from);
 #endif
-    (void)from, (void)to;
 }
 
 /* Memory that nobody may use now. */

@@ -9,76 +9,61 @@
 #include "tls/tls.h"
 
 struct call {
+    enum { HANDSHAKE, READ, PEEK, WRITE, SHUTDOWN } kind;
     SSL *ssl;
-    void *data;
+    void *to;
     const void *from;
     int size;
     int result;
 };
 
-static int make(struct tls *t, void (*fn)(void *arg), struct call c)
+static int call_ssl(const struct call *c)
 {
-    c.ssl = t->ssl;
-    coro_call_on_root(&t->loop->thread, fn, &c);
-    return c.result;
+    ERR_clear_error();
+    switch (c->kind) {
+    case HANDSHAKE: return SSL_do_handshake(c->ssl);
+    case READ: return SSL_read(c->ssl, c->to, c->size);
+    case PEEK: return SSL_peek(c->ssl, c->to, c->size);
+    case WRITE: return SSL_write(c->ssl, c->from, c->size);
+    default: return SSL_shutdown(c->ssl);
+    }
 }
 
-static void handshake(void *arg)
+static void make(void *arg)
 {
     struct call *c = arg;
-    ERR_clear_error();
-    c->result = SSL_do_handshake(c->ssl);
+    c->result = call_ssl(c);
+}
+
+static int on_root(struct tls *t, struct call c)
+{
+    c.ssl = t->ssl;
+    coro_call_on_root(&t->loop->thread, make, &c);
+    return c.result;
 }
 
 int tls_call_handshake(struct tls *t)
 {
-    return make(t, handshake, (struct call){ 0 });
-}
-
-static void read_some(void *arg)
-{
-    struct call *c = arg;
-    ERR_clear_error();
-    c->result = SSL_read(c->ssl, c->data, c->size);
+    return on_root(t, (struct call){ .kind = HANDSHAKE });
 }
 
 int tls_call_read(struct tls *t, void *data, int size)
 {
-    return make(t, read_some, (struct call){ .data = data, .size = size });
-}
-
-static void peek(void *arg)
-{
-    struct call *c = arg;
-    ERR_clear_error();
-    c->result = SSL_peek(c->ssl, c->data, c->size);
+    return on_root(t, (struct call){ .kind = READ, .to = data, .size = size });
 }
 
 int tls_call_peek(struct tls *t, void *data, int size)
 {
-    return make(t, peek, (struct call){ .data = data, .size = size });
-}
-
-static void write_some(void *arg)
-{
-    struct call *c = arg;
-    ERR_clear_error();
-    c->result = SSL_write(c->ssl, c->from, c->size);
+    return on_root(t, (struct call){ .kind = PEEK, .to = data, .size = size });
 }
 
 int tls_call_write(struct tls *t, const void *data, int size)
 {
-    return make(t, write_some, (struct call){ .from = data, .size = size });
-}
-
-static void shut_down(void *arg)
-{
-    struct call *c = arg;
-    ERR_clear_error();
-    c->result = SSL_shutdown(c->ssl);
+    return on_root(t,
+                   (struct call){ .kind = WRITE, .from = data, .size = size });
 }
 
 int tls_call_shutdown(struct tls *t)
 {
-    return make(t, shut_down, (struct call){ 0 });
+    return on_root(t, (struct call){ .kind = SHUTDOWN });
 }
