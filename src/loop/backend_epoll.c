@@ -456,11 +456,12 @@ static int wait_until(struct epoll_backend *e, rota_time until)
 
 static int epoll_backend_poll(struct loop *l, void *state, rota_time until)
 {
-    (void)l;
     struct epoll_backend *e = state;
     int n = wait_until(e, until);
     if (n < 0 && errno != EINTR)
         return -errno;
+    if (until != 0) /* what completes now counts its time from now */
+        l->now = rota_now();
     for (int i = 0; i < n; i++)
         note_event(e, &e->events[i]);
     e->completed = 0;

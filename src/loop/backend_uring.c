@@ -75,10 +75,11 @@ static void kick_workers(struct uring *u)
 
 static int uring_poll(struct loop *l, void *state, rota_time until)
 {
-    (void)l;
     struct uring *u = state;
     uring_start_due(u);
     int rc = enter(u, until);
+    if (until != 0) /* what completes now counts its time from now */
+        l->now = rota_now();
     if (rc == -EINTR && !list_empty(&u->files))
         kick_workers(u);
     switch (rc < 0 ? -rc : 0) {
