@@ -304,8 +304,7 @@ static bool has_taken(struct http_conn *c)
 static rota_time write_deadline(struct http_conn *c)
 {
     has_taken(c);
-    return rota_time_add(c->server->loop->now,
-                         c->server->options.write_timeout);
+    return rota_time_add(rota_now(), c->server->options.write_timeout);
 }
 
 /* One send has ended; false when it was the last that can be. */
@@ -374,8 +373,7 @@ static const struct wait_kind conn_wait = { "http connection", forget, NULL };
 static int park(struct http_conn *c, struct clause **slot,
                 enum conn_phase phase, rota_time until)
 {
-    struct loop *l = c->server->loop;
-    rota_time since = l->now;
+    rota_time since = rota_now();
     struct rota_task *t;
     int rc = wait_begin(&t);
     if (rc < 0)
@@ -386,7 +384,8 @@ static int park(struct http_conn *c, struct clause **slot,
     conn_written(c);
     reset_deadline(c, phase, until);
     rc = wait_park(t, &w.clause, 1);
-    c->handler_deadline = rota_time_add(c->handler_deadline, l->now - since);
+    c->handler_deadline =
+        rota_time_add(c->handler_deadline, rota_now() - since);
     if (c->phase == phase)
         reset_deadline(c, CONN_BUSY, c->handler_deadline);
     return rc;

@@ -46,7 +46,7 @@ struct http_server *http_server_of(struct http_request *r)
 void http_set_timeout(struct http_request *r, rota_dur d)
 {
     struct http_conn *c = r->conn;
-    conn_set_handler_deadline(c, rota_time_add(c->server->loop->now, d));
+    conn_set_handler_deadline(c, rota_time_add(rota_now(), d));
 }
 
 bool http_timed_out(struct http_request *r)
@@ -79,10 +79,9 @@ static rota_dur piece_patience(const struct http_request *r)
 
 static int wait_piece(struct http_request *r)
 {
-    struct loop *l = r->conn->server->loop;
-    rota_time since = l->now;
+    rota_time since = rota_now();
     int rc = conn_wait_input(r->conn, rota_time_add(since, piece_patience(r)));
-    r->body_waited += l->now - since;
+    r->body_waited += rota_now() - since;
     return rc;
 }
 

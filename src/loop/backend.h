@@ -15,7 +15,7 @@ struct backend {
     const char *name; /* "epoll", "uring", "sim" */
 
     /* Sets up *state for the loop: 0 or a negative errno with nothing kept.
-     * `wake_fd` is an eventfd: poll() must return early, soon, whenever it is
+     * `wake_fd` is an eventfd: wait() must return early, soon, whenever it is
      * written to (the backend empties it or watches its edges). */
     int (*init)(struct loop *l, void **state, int wake_fd);
     /* Ops still armed end untold; nothing touches their memory from here. */
@@ -36,15 +36,17 @@ struct backend {
     int (*forget)(struct loop *l, void *state, int fd);
 
     /*
-     * Hands over what was submitted, waits until something completes or the
-     * moment `until` comes (0: does not wait; ROTA_FOREVER: no limit), and
-     * calls done() for what has completed. Never returns late for a timer by
-     * rounding down, never early by more than the kernel's grain. Returns the
-     * number of completions, or a negative errno (-EINTR is not an error: 0).
+     * Hands over what was submitted and waits until something completes or
+     * the moment `until` comes (0: does not wait; ROTA_FOREVER: no limit).
+     * Never returns late for a timer by rounding down, never early by more
+     * than the kernel's grain. Calls no done(). Returns 0, or a negative errno
+     * (-EINTR is not an error: 0).
      */
-    int (*poll)(struct loop *l, void *state, rota_time until);
+    int (*wait)(struct loop *l, void *state, rota_time until);
+    /* After a wait that did not fail: calls done() for what has completed. */
+    void (*complete)(struct loop *l, void *state);
 
-    /* True when poll(0) might find something: ops are armed or submitted. */
+    /* True when wait(0) might find something: ops are armed or submitted. */
     bool (*busy)(void *state);
 
     /* Calls fn(op, arg) for each armed op; NULL: not known. */

@@ -7,7 +7,7 @@
  * batch have been noted, the queued slots are served. So no done() runs while
  * events are still unread, and none can pull the ground from under another.
  * A slot that still has something to read is queued again and served in the
- * next poll: one busy descriptor cannot keep the others waiting.
+ * next turn: one busy descriptor cannot keep the others waiting.
  */
 #include <errno.h>
 #include <limits.h>
@@ -41,8 +41,8 @@ static const uint64_t wake_mark = UINT64_MAX;
 
 struct epoll_backend {
     int epoll;
-    bool coarse; /* no epoll_pwait2: milliseconds */
-    int completed;
+    bool coarse;  /* no epoll_pwait2: milliseconds */
+    int happened; /* events of the last wait */
     struct fds fds;
     struct epoll_event events[EVENTS_PER_POLL];
     char scratch[SCRATCH];
@@ -62,6 +62,7 @@ static int epoll_backend_init(struct loop *l, void **state, int wake_fd)
     if (!e)
         return -ENOMEM;
     e->coarse = false;
+    e->happened = 0;
     fds_init(&e->fds);
     e->epoll = epoll_create1(EPOLL_CLOEXEC);
     int rc = e->epoll < 0 ? -errno : 0;
@@ -235,7 +236,6 @@ static void finish(struct epoll_backend *e, struct fd_slot *slot, struct op *op,
 {
     fds_disarm(&e->fds, slot, op);
     op->result = result;
-    e->completed++;
     op->done(op);
 }
 
@@ -254,7 +254,6 @@ static void serve_stream(struct epoll_backend *e, struct fd_slot *slot,
         if (!slot->in_blocked)
             fds_queue(&e->fds, slot);
         op->result = rc;
-        e->completed++;
         op->done(op);
     }
 }
@@ -276,7 +275,6 @@ static void serve_accept(struct epoll_backend *e, struct fd_slot *slot,
             return;
         }
         op->result = fd;
-        e->completed++;
         op->done(op);
         if (slot->in != op || op->generation != generation)
             return; /* cancelled, and perhaps something else by now */
@@ -454,19 +452,21 @@ static int wait_until(struct epoll_backend *e, rota_time until)
     return epoll_wait(e->epoll, e->events, EVENTS_PER_POLL, 0);
 }
 
-static int epoll_backend_poll(struct loop *l, void *state, rota_time until)
+static int epoll_backend_wait(struct loop *l, void *state, rota_time until)
 {
+    (void)l;
     struct epoll_backend *e = state;
-    int n = wait_until(e, until);
-    if (n < 0 && errno != EINTR)
-        return -errno;
-    if (until != 0) /* what completes now counts its time from now */
-        l->now = rota_now();
-    for (int i = 0; i < n; i++)
+    e->happened = wait_until(e, until);
+    return e->happened < 0 && errno != EINTR ? -errno : 0;
+}
+
+static void epoll_backend_complete(struct loop *l, void *state)
+{
+    (void)l;
+    struct epoll_backend *e = state;
+    for (int i = 0; i < e->happened; i++)
         note_event(e, &e->events[i]);
-    e->completed = 0;
     serve(e);
-    return e->completed;
 }
 
 static bool epoll_backend_busy(void *state)
@@ -492,7 +492,8 @@ const struct backend backend_epoll = {
     .cancel = epoll_backend_cancel,
     .receive = epoll_backend_receive,
     .forget = epoll_backend_forget,
-    .poll = epoll_backend_poll,
+    .wait = epoll_backend_wait,
+    .complete = epoll_backend_complete,
     .busy = epoll_backend_busy,
     .each_op = epoll_backend_each_op,
 };

@@ -85,16 +85,18 @@ static int pass_time(struct sim *s, rota_time until)
     return 0;
 }
 
-static int sim_poll(struct loop *l, void *state, rota_time until)
+static int sim_wait(struct loop *l, void *state, rota_time until)
+{
+    (void)l;
+    return pass_time(state, until);
+}
+
+static void sim_complete(struct loop *l, void *state)
 {
     (void)l;
     struct sim *s = state;
-    int rc = pass_time(s, until);
-    if (rc < 0)
-        return rc;
-    s->told = 0;
     timers_expire(&s->events, s->now);
-    return s->told + sim_serve(s);
+    sim_serve(s);
 }
 
 /* An op that waits for what nobody will send can wait for ever: only what is
@@ -113,7 +115,8 @@ const struct backend backend_sim = {
     .file_submit = sim_file_submit,
     .file_cancel = sim_file_cancel,
     .forget = sim_forget,
-    .poll = sim_poll,
+    .wait = sim_wait,
+    .complete = sim_complete,
     .busy = sim_busy,
     .each_op = sim_each_op,
     .file_ops = sim_file_ops,

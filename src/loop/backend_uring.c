@@ -1,5 +1,5 @@
 /*
- * The io_uring backend: one io_uring_enter per poll hands over all that was
+ * The io_uring backend: one io_uring_enter per wait hands over all that was
  * submitted (uring_start.c) and waits; what came is completed
  * (uring_complete.c).
  */
@@ -12,11 +12,12 @@
 #include "loop/message.h"
 #include "loop/uring_op.h"
 
-/* Only what is there now: what done() adds is for the next poll. Each entry is
+/* Only what is there now: what done() adds is for the next turn. Each entry is
  * copied and given back before done() runs, which may submit early. */
-static int reap(struct uring *u)
+static void uring_reap(struct loop *l, void *state)
 {
-    u->completed = 0;
+    (void)l;
+    struct uring *u = state;
     unsigned ready = io_uring_cq_ready(&u->ring);
     for (unsigned i = 0; i < ready; i++) {
         struct io_uring_cqe *cqe;
@@ -28,7 +29,6 @@ static int reap(struct uring *u)
         io_uring_cq_advance(&u->ring, 1);
         uring_complete(u, &copy);
     }
-    return u->completed;
 }
 
 /* Whether entering the kernel without waiting would bring anything. */
@@ -73,13 +73,12 @@ static void kick_workers(struct uring *u)
     io_uring_sqe_set_data64(sqe, MARK_IGNORED);
 }
 
-static int uring_poll(struct loop *l, void *state, rota_time until)
+static int uring_wait(struct loop *l, void *state, rota_time until)
 {
+    (void)l;
     struct uring *u = state;
     uring_start_due(u);
     int rc = enter(u, until);
-    if (until != 0) /* what completes now counts its time from now */
-        l->now = rota_now();
     if (rc == -EINTR && !list_empty(&u->files))
         kick_workers(u);
     switch (rc < 0 ? -rc : 0) {
@@ -87,8 +86,7 @@ static int uring_poll(struct loop *l, void *state, rota_time until)
     case EINTR:
     case ETIME:
     case EAGAIN: /* the kernel is short of memory, or ... */
-    case EBUSY:  /* ... of room for completions: these come first */
-        return reap(u);
+    case EBUSY: /* ... of room for completions: these come first */ return 0;
     default: return rc;
     }
 }
@@ -192,8 +190,8 @@ static void end_all(struct loop *l, struct uring *u)
         }
     }
     /* A ring that fails starts nothing any more. */
-    while (uring_busy(u) && uring_poll(l, u, ROTA_FOREVER) >= 0)
-        ;
+    while (uring_busy(u) && uring_wait(l, u, ROTA_FOREVER) >= 0)
+        uring_reap(l, u);
 }
 
 static void uring_fini(struct loop *l, void *state)
@@ -229,7 +227,8 @@ const struct backend backend_uring = {
     .file_submit = uring_file_submit,
     .file_cancel = uring_file_cancel,
     .forget = uring_forget,
-    .poll = uring_poll,
+    .wait = uring_wait,
+    .complete = uring_reap,
     .busy = uring_busy,
     .each_op = uring_each_op,
     .file_ops = uring_file_ops,

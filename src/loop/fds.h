@@ -46,7 +46,7 @@ struct fds {
     struct fd_slot **chunks;
     size_t count;          /* of chunks */
     size_t armed;          /* ops */
-    struct fd_queue queue; /* to be looked at in the next poll */
+    struct fd_queue queue; /* to be looked at in the next turn */
 };
 
 void fds_init(struct fds *t);

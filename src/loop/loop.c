@@ -160,23 +160,29 @@ static void lose_io(const struct loop *l, int rc)
     abort();
 }
 
+/* Until something completes, a post comes, or the next timer's moment. */
+static int wait_idle(struct loop *l)
+{
+    rota_time until = timers_next(&l->timers);
+    if (is_stuck(l))
+        until = 0;
+    if (!inbox_doze(&l->inbox))
+        until = 0;
+    int rc = l->backend->wait(l, l->backend_state, until);
+    inbox_rise(&l->inbox);
+    return rc;
+}
+
 static void poll_io(struct loop *l, bool sleepy)
 {
-    int rc = 0;
-    if (loop_has_ready(l) || !sleepy) {
-        if (l->backend->busy(l->backend_state))
-            rc = l->backend->poll(l, l->backend_state, 0);
-    } else {
-        rota_time until = timers_next(&l->timers);
-        if (is_stuck(l))
-            until = 0;
-        if (!inbox_doze(&l->inbox))
-            until = 0;
-        rc = l->backend->poll(l, l->backend_state, until);
-        inbox_rise(&l->inbox);
-    }
+    bool idle = sleepy && !loop_has_ready(l);
+    if (!idle && !l->backend->busy(l->backend_state))
+        return;
+    int rc = idle ? wait_idle(l) : l->backend->wait(l, l->backend_state, 0);
     if (rc < 0)
         lose_io(l, rc);
+    l->now = rota_now(); /* the wait may have been long */
+    l->backend->complete(l, l->backend_state);
 }
 
 /* Begins a turn's batch. An arranged order is one of a whole batch: it is run

@@ -68,7 +68,8 @@ struct loop {
     unsigned budget;   /* of the running coroutine */
     uint64_t turns;    /* begun */
     struct timers timers;
-    rota_time now;          /* when this turn's I/O was polled */
+    rota_time now;          /* for completions, timers and what they call; a
+                               task may have run for long: it asks rota_now */
     const rota_time *clock; /* virtual; NULL: the system's */
     struct stack_pool stacks;
     struct rng chance; /* see loop_random */

@@ -53,7 +53,6 @@ struct sim {
     char *scratch; /* of OP_STREAM */
 
     struct list files; /* ops on them under way */
-    int told;          /* of them in this poll */
 };
 
 /* Makes `l`, which is being set up, a simulated one: 0 or -ENOMEM. */

@@ -30,7 +30,6 @@ static void tell(struct timer *t)
     struct sim *s = sim_of(loop_current());
     list_remove(&op->link);
     op->armed = false;
-    s->told++;
     sim_note(s, (uint64_t)op->kind);
     op->done(op);
 }

@@ -126,7 +126,7 @@ void sim_name(struct sim_socket *k, const union sim_address *host);
 extern const struct sock_calls sim_sock_calls;
 
 /* Something changed that an operation may wait for: it is looked at in the
- * next poll. */
+ * next turn. */
 void sim_touch(struct sim_socket *k);
 
 /* Begins to connect: 0, it is on its way; or a negative errno. */

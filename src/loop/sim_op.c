@@ -1,6 +1,6 @@
 /*
  * The loop's operations on simulated sockets. They end as soon as they can;
- * but whether that is on the spot or in the next poll, whether a cancellation
+ * but whether that is on the spot or in the next turn, whether a cancellation
  * is done at once or told later, and whether a result that is there has been
  * seen before the cancellation, is for the seed to say. So a scenario meets
  * the manners of both real backends.
@@ -20,8 +20,8 @@ enum { WAIT = INT_MIN }; /* no result yet */
 /* What stands in op->private. */
 enum stage {
     WAITING,
-    DECIDED,   /* its result is there, and will be told in the next poll */
-    CANCELLED, /* that will be told in the next poll */
+    DECIDED,   /* its result is there, and will be told in the next turn */
+    CANCELLED, /* that will be told in the next turn */
 };
 
 void sim_touch(struct sim_socket *k)

@@ -56,7 +56,6 @@ struct uring {
     bool wake_due; /* its poll could not be submitted yet */
 
     struct fds fds;
-    int completed; /* in this poll */
 
     struct list files;        /* file ops under way */
     unsigned file_kinds;      /* bits by enum file_kind: what it can do */

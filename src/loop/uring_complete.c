@@ -10,17 +10,16 @@
 #include "loop/uring_op.h"
 #include "loop/uring_wrote.h"
 
-static void tell(struct uring *u, struct op *op, int result)
+static void tell(struct op *op, int result)
 {
     op->result = result;
-    u->completed++;
     op->done(op);
 }
 
 static void finish(struct uring *u, struct op *op, int result)
 {
     fds_disarm(&u->fds, fds_find(&u->fds, op->fd), op);
-    tell(u, op, result);
+    tell(op, result);
 }
 
 /* One of several results: armed on, unless that was the last. */
@@ -32,7 +31,7 @@ static void tell_part(struct uring *u, struct op *op, int result, bool more)
     }
     if (!more)
         uring_op_start_anew(u, op);
-    tell(u, op, result);
+    tell(op, result);
 }
 
 static void sent(struct uring *u, struct op *op, int n)

@@ -144,12 +144,11 @@ static void tell_valgrind(const struct file_op *op, int n)
         uring_wrote(op->stat, sizeof *op->stat);
 }
 
-static void finish(struct uring *u, struct file_op *op, int result)
+static void finish(struct file_op *op, int result)
 {
     list_remove(&op->link);
     op->armed = false;
     op->result = result;
-    u->completed++;
     op->done(op);
 }
 
@@ -157,18 +156,18 @@ static void finish(struct uring *u, struct file_op *op, int result)
 static void go_on(struct uring *u, struct file_op *op)
 {
     if (op->cancelled)
-        finish(u, op, -ECANCELED);
+        finish(op, -ECANCELED);
     else if (!start(u, op))
-        finish(u, op, -EAGAIN);
+        finish(op, -EAGAIN);
 }
 
 static void moved(struct uring *u, struct file_op *op, int n)
 {
     op->moved += (size_t)n;
     if (n == 0 && op->kind == FILE_WRITE && op->moved < op->size)
-        finish(u, op, -EIO);
+        finish(op, -EIO);
     else if (n == 0 || op->moved == op->size)
-        finish(u, op, 0);
+        finish(op, 0);
     else
         go_on(u, op);
 }
@@ -179,15 +178,15 @@ void uring_file_complete(struct uring *u, struct file_op *op, int rc)
         tell_valgrind(op, rc);
     /* Once interrupted, a close has closed all the same: close(2). */
     if (rc == -EINTR && op->kind == FILE_CLOSE)
-        finish(u, op, 0);
+        finish(op, 0);
     else if (rc == -EINTR)
         go_on(u, op);
     else if (rc == -ECANCELED && !op->cancelled)
-        finish(u, op, -EAGAIN); /* no thread was to be had for it */
+        finish(op, -EAGAIN); /* no thread was to be had for it */
     else if (rc >= 0 && moves(op))
         moved(u, op, rc);
     else
-        finish(u, op, rc);
+        finish(op, rc);
 }
 
 static void discard(struct file_op *op)

@@ -19,7 +19,7 @@ enum {
     FED = 64,       /* this stream has got buffers since it was submitted */
 };
 
-/* Submits an op's first entry; its next; the same with the next poll, after
+/* Submits an op's first entry; its next; the same with the next turn, after
  * those that are now. Without room it is left due. */
 void uring_op_start_anew(struct uring *u, struct op *op);
 void uring_op_start(struct uring *u, struct op *op);

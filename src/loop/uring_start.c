@@ -2,7 +2,7 @@
  * How an op becomes entries of the ring. Its user data is the op's address and,
  * in the upper sixteen bits, its generation. An entry for which there is no
  * room leaves its op marked as due; the descriptor's slot is queued, and the
- * next poll tries again.
+ * next turn tries again.
  */
 #include <poll.h>
 

@@ -44,7 +44,7 @@ static void panic(struct loop *l, void *state)
     abort();
 }
 
-static int poll_nothing(struct loop *l, void *state, rota_time until)
+static int wait_for_nothing(struct loop *l, void *state, rota_time until)
 {
     (void)until;
     panic(l, state);
@@ -75,7 +75,7 @@ static const struct backend backend_inherited = {
     .submit = submit_nothing,
     .cancel = submit_nothing,
     .forget = forget_nothing,
-    .poll = poll_nothing,
+    .wait = wait_for_nothing,
     .busy = is_busy,
 };
 

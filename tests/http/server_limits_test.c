@@ -150,6 +150,23 @@ TEST("a connection on which nothing comes is closed without a word")
     process_stop(&p);
 }
 
+TEST("a server that was idle for long gives the next client its whole time")
+{
+    struct http_options o = HTTP_OPTIONS_DEFAULT;
+    o.head_timeout = unhurried;
+    o.idle_timeout = unhurried;
+    struct process p;
+    struct client c;
+    served_start(&p, &o);
+    for (int i = 0; i < 2; i++) {
+        wire_nap(unhurried / rota_ms(1) + 200);
+        client_open(&c, p.port);
+        client_want_alive(&c);
+        client_close(&c);
+    }
+    process_stop(&p);
+}
+
 TEST("a body slower than the least rate is 408, though it never pauses")
 {
     struct http_options o = HTTP_OPTIONS_DEFAULT;

@@ -2,6 +2,7 @@
  * Each kind of op does what op.h says, on good days and bad ones. The same
  * program is run once on each backend.
  */
+#include <pthread.h>
 #include <sys/un.h>
 
 #include "ops.h"
@@ -30,6 +31,42 @@ TEST("receiving gives what is there, and waits for what is not")
     close(ends[1]);
     CHECK_INT(job_run(&j), 0);
     CHECK_INT(op_close(&loop, ends[0]), 0);
+    end();
+}
+
+/* Writes to the descriptor that `arg` points to, after a while: when. */
+static void *write_later(void *arg)
+{
+    static rota_time when;
+    usleep(100000);
+    when = rota_now();
+    CHECK_INT(write(*(int *)arg, "x", 1), 1);
+    return &when;
+}
+
+static rota_time told_at;
+
+static void note_time(struct op *op)
+{
+    (void)op;
+    told_at = loop.now;
+}
+
+TEST("what ends a long wait is told with the time of its end")
+{
+    begin();
+    int ends[2];
+    char byte;
+    void *written_at;
+    pthread_t writer;
+    make_pair(ends);
+    struct job j = job_make(OP_RECV, ends[0], &byte, 1);
+    j.op.done = note_time;
+    job_start(&j);
+    CHECK_INT(pthread_create(&writer, NULL, write_later, &ends[1]), 0);
+    turn_until(told_at);
+    CHECK_INT(pthread_join(writer, &written_at), 0);
+    CHECK(told_at >= *(rota_time *)written_at);
     end();
 }
 

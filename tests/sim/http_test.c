@@ -117,6 +117,23 @@ SIM_TEST_WITH("clients that vanish at any moment leave nothing in the server",
     CHECK_INT(rota_await(s), 0);
 }
 
+SIM_TEST_WITH("the time of a connection begins when it comes, not when the "
+              "server last looked",
+              1, .net = { .latency = 1000000000 })
+{
+    static struct http_server server;
+    rota_stream *silent;
+    rota_task *s = rota_create_task(serve, &server, "shop.example");
+    CHECK_INT(rota_sleep(rota_seconds(3600)), 0);
+    rota_time before = rota_now();
+    CHECK_INT(rota_open_connection("shop.example", PORT, &silent), 0);
+    CHECK_INT(read_head(silent), -1);
+    CHECK_INT(rota_now() - before, rota_seconds(12)); /* to come, 10, to go */
+    rota_stream_close(silent);
+    http_server_drain(&server);
+    CHECK_INT(rota_await(s), 0);
+}
+
 CLOCK_TEST("a client that says nothing, or not all, is let go at the server's "
            "time, to the nanosecond")
 {
