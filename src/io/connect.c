@@ -52,10 +52,8 @@ int rota_accept(int fd, struct sockaddr *addr, socklen_t *len)
     /* Between the word that one is there and taking it, another process may
      * have taken it: an accept that blocks would stop the loop. */
     rc = sock_calls(l)->unblock(l, fd);
-    /* An accept in vain costs ten times as much as asking. */
     if (rc >= 0)
-        rc = op_poll_now(l, fd, POLLIN) == 0 ? -EAGAIN
-                                             : try_accept(l, fd, addr, len);
+        rc = -EAGAIN; /* an accept in vain costs ten times as much as asking */
     while (rc == -EAGAIN) {
         rc = io_await_events(&c, POLLIN);
         if (rc >= 0)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "loop/backend.h"
+#include "loop/epoll.h"
 #include "loop/fds.h"
 #include "loop/loop.h"
 #include "loop/message.h"
@@ -42,7 +43,7 @@ static const uint64_t wake_mark = UINT64_MAX;
 struct epoll_backend {
     int epoll;
     bool coarse;  /* no epoll_pwait2: milliseconds */
-    int happened; /* events of the last wait */
+    int happened; /* events of the last wait; -1: it was interrupted */
     struct fds fds;
     struct epoll_event events[EVENTS_PER_POLL];
     char scratch[SCRATCH];
@@ -481,6 +482,25 @@ static void epoll_backend_each_op(void *state,
 {
     const struct epoll_backend *e = state;
     fds_each_op(&e->fds, fn, arg);
+}
+
+int epoll_descriptor(const void *state)
+{
+    const struct epoll_backend *e = state;
+    return e->epoll;
+}
+
+bool epoll_has_due(const void *state)
+{
+    const struct epoll_backend *e = state;
+    return e->fds.queue.first || e->happened == EVENTS_PER_POLL ||
+           e->happened < 0; /* interrupted */
+}
+
+struct fds *epoll_fds(void *state)
+{
+    struct epoll_backend *e = state;
+    return &e->fds;
 }
 
 const struct backend backend_epoll = {

@@ -1,23 +1,23 @@
 /*
  * The io_uring backend: one io_uring_enter per wait hands over all that was
  * submitted (uring_start.c) and waits; what came is completed
- * (uring_complete.c).
+ * (uring_complete.c). What waits for readiness is left to epoll, whose
+ * descriptor the ring polls: while nothing is ready there, that costs nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "loop/backend.h"
+#include "loop/epoll.h"
 #include "loop/loop.h"
 #include "loop/message.h"
 #include "loop/uring_op.h"
 
 /* Only what is there now: what done() adds is for the next turn. Each entry is
  * copied and given back before done() runs, which may submit early. */
-static void uring_reap(struct loop *l, void *state)
+static void reap(struct uring *u)
 {
-    (void)l;
-    struct uring *u = state;
     unsigned ready = io_uring_cq_ready(&u->ring);
     for (unsigned i = 0; i < ready; i++) {
         struct io_uring_cqe *cqe;
@@ -29,6 +29,24 @@ static void uring_reap(struct loop *l, void *state)
         io_uring_cq_advance(&u->ring, 1);
         uring_complete(u, &copy);
     }
+}
+
+/* What was left to epoll, when something is ready there. */
+static void complete_ready(struct loop *l, struct uring *u)
+{
+    if (!u->happened && !epoll_has_due(u->ready))
+        return;
+    u->happened = false;
+    u->failed = backend_epoll.wait(l, u->ready, 0);
+    if (u->failed == 0)
+        backend_epoll.complete(l, u->ready);
+}
+
+static void uring_reap(struct loop *l, void *state)
+{
+    struct uring *u = state;
+    reap(u);
+    complete_ready(l, u);
 }
 
 /* Whether entering the kernel without waiting would bring anything. */
@@ -44,7 +62,7 @@ static bool has_work(struct uring *u)
 static int enter(struct uring *u, rota_time until)
 {
     enum { NS_PER_S = 1000000000 };
-    bool due = u->fds.queue.first || u->wake_due;
+    bool due = u->fds.queue.first || u->ready_due || epoll_has_due(u->ready);
     if (due || io_uring_cq_ready(&u->ring) > 0)
         until = 0;
     if (until == ROTA_FOREVER)
@@ -77,6 +95,8 @@ static int uring_wait(struct loop *l, void *state, rota_time until)
 {
     (void)l;
     struct uring *u = state;
+    if (u->failed < 0)
+        return u->failed;
     uring_start_due(u);
     int rc = enter(u, until);
     if (rc == -EINTR && !list_empty(&u->files))
@@ -91,10 +111,33 @@ static int uring_wait(struct loop *l, void *state, rota_time until)
     }
 }
 
+/*
+ * What the ring does itself: what it does for less (bench/io, bench/http), and
+ * what this kernel's can repeat. Bytes of a stream that are received one after
+ * the other, into one buffer for all or into their owner's, cost less by
+ * readiness. A send goes the way in which the descriptor's bytes come.
+ */
+static bool is_of_ring(const struct uring *u, const struct op *op)
+{
+    const struct fd_slot *slot;
+    switch (op->kind) {
+    case OP_ACCEPT: return u->parts & URING_MULTISHOT_ACCEPT;
+    case OP_RECVMSG:
+    case OP_SENDMSG: return true;
+    case OP_STREAM: return u->buffers && !op->in_step;
+    case OP_SEND: slot = fds_find(&u->fds, op->fd); return slot && slot->in;
+    default: return false;
+    }
+}
+
 static int uring_submit(struct loop *l, void *state, struct op *op)
 {
-    (void)l;
     struct uring *u = state;
+    bool of_ring = is_of_ring(u, op);
+    if (fds_is_taken(of_ring ? epoll_fds(u->ready) : &u->fds, op))
+        return -EBUSY;
+    if (!of_ring)
+        return backend_epoll.submit(l, u->ready, op);
     struct fd_slot *slot = fds_slot(&u->fds, op->fd);
     if (!slot)
         return -ENOMEM;
@@ -103,20 +146,20 @@ static int uring_submit(struct loop *l, void *state, struct op *op)
         return rc;
     /* A datagram is mostly there, or has room: a system call costs less than
      * the way through the ring, which is for those that wait. */
-    if ((message_is(op) || uring_op_is_done_here(u, op)) &&
-        (rc = uring_op_try(u, op)) != -EAGAIN) {
+    if (message_is(op) && (rc = message_try(op)) != -EAGAIN) {
         fds_disarm(&u->fds, slot, op);
         op->result = rc;
         return 1;
     }
-    uring_op_start_anew(u, op);
+    uring_op_start(u, op);
     return 0;
 }
 
 static int uring_cancel(struct loop *l, void *state, struct op *op)
 {
-    (void)l;
     struct uring *u = state;
+    if (!fds_has(&u->fds, op))
+        return backend_epoll.cancel(l, u->ready, op);
     if (op->private & CANCELLED)
         return 0;
     if (op->private & START_DUE) {
@@ -131,34 +174,50 @@ static int uring_cancel(struct loop *l, void *state, struct op *op)
 
 static int uring_forget(struct loop *l, void *state, int fd)
 {
-    (void)l;
     struct uring *u = state;
-    return fds_forget(&u->fds, fd);
+    int rc = backend_epoll.forget(l, u->ready, fd);
+    return rc < 0 ? rc : fds_forget(&u->fds, fd);
+}
+
+static int uring_receive(void *state, int fd, void *data, size_t size)
+{
+    struct uring *u = state;
+    return backend_epoll.receive(u->ready, fd, data, size);
+}
+
+/* Has the ring itself something under way? */
+static bool is_under_way(const struct uring *u)
+{
+    return u->fds.armed > 0 || !list_empty(&u->files);
 }
 
 static bool uring_busy(void *state)
 {
     struct uring *u = state;
-    return u->fds.armed > 0 || !list_empty(&u->files);
+    return is_under_way(u) || backend_epoll.busy(u->ready);
 }
 
 static int uring_init(struct loop *l, void **state, int wake_fd)
 {
-    (void)l;
     struct uring *u = calloc(1, sizeof *u);
     if (!u)
         return -ENOMEM;
-    int rc = uring_setup(u);
-    if (rc < 0) {
-        free(u);
-        return rc;
-    }
+    int rc = backend_epoll.init(l, &u->ready, wake_fd);
+    if (rc < 0)
+        goto no_epoll;
+    rc = uring_setup(u);
+    if (rc < 0)
+        goto no_ring;
     fds_init(&u->fds);
     list_init(&u->files);
-    u->wake_fd = wake_fd;
-    uring_watch_wake(u);
+    uring_watch_ready(u);
     *state = u;
     return 0;
+no_ring:
+    backend_epoll.fini(l, u->ready);
+no_epoll:
+    free(u);
+    return rc;
 }
 
 static void discard(struct op *op)
@@ -179,7 +238,7 @@ static void end_op(struct loop *l, struct uring *u, struct op *op)
 
 static void end_all(struct loop *l, struct uring *u)
 {
-    if (!uring_busy(u))
+    if (!is_under_way(u))
         return;
     uring_file_end_all(u);
     for (int fd = 0; fd < fds_end(&u->fds); fd++) {
@@ -190,8 +249,8 @@ static void end_all(struct loop *l, struct uring *u)
         }
     }
     /* A ring that fails starts nothing any more. */
-    while (uring_busy(u) && uring_wait(l, u, ROTA_FOREVER) >= 0)
-        uring_reap(l, u);
+    while (is_under_way(u) && uring_wait(l, u, ROTA_FOREVER) >= 0)
+        reap(u);
 }
 
 static void uring_fini(struct loop *l, void *state)
@@ -199,6 +258,7 @@ static void uring_fini(struct loop *l, void *state)
     struct uring *u = state;
     end_all(l, u);
     uring_teardown(u);
+    backend_epoll.fini(l, u->ready);
     fds_fini(&u->fds);
     free(u);
 }
@@ -208,6 +268,7 @@ static void uring_each_op(void *state,
 {
     const struct uring *u = state;
     fds_each_op(&u->fds, fn, arg);
+    backend_epoll.each_op(u->ready, fn, arg);
 }
 
 /* The mappings of the ring are not inherited. */
@@ -215,6 +276,7 @@ static void uring_forked(void *state)
 {
     struct uring *u = state;
     close(u->ring.ring_fd);
+    backend_epoll.forked(u->ready);
 }
 
 const struct backend backend_uring = {
@@ -226,6 +288,7 @@ const struct backend backend_uring = {
     .cancel = uring_cancel,
     .file_submit = uring_file_submit,
     .file_cancel = uring_file_cancel,
+    .receive = uring_receive,
     .forget = uring_forget,
     .wait = uring_wait,
     .complete = uring_reap,

@@ -41,6 +41,19 @@ struct fd_slot *fds_make(struct fds *t, int fd)
     return grow(t, (size_t)fd / FDS_CHUNK) < 0 ? NULL : fds_find(t, fd);
 }
 
+bool fds_has(const struct fds *t, const struct op *op)
+{
+    const struct fd_slot *slot = fds_find(t, op->fd);
+    return slot && (slot->in == op || slot->out == op);
+}
+
+bool fds_is_taken(const struct fds *t, const struct op *op)
+{
+    const struct fd_slot *slot = fds_find(t, op->fd);
+    return slot &&
+           ((op_receives(op) && slot->in) || (op_sends(op) && slot->out));
+}
+
 int fds_arm(struct fds *t, struct fd_slot *slot, struct op *op)
 {
     bool in = op_receives(op), out = op_sends(op);

@@ -28,9 +28,8 @@ struct fd_slot {
     bool type_known : 1;  /* `eager` takes the socket's type into account */
 
     /* Of those read and written plainly (loop/plain.h). */
-    bool mode_known : 1; /* the next four are valid */
+    bool mode_known : 1; /* the next three are valid */
     bool socket : 1;     /* ... that was inherited without O_NONBLOCK */
-    bool pipe : 1;       /* the same */
     bool in_blocks : 1;  /* anything that was but a socket, to be read */
     bool out_blocks : 1; /* the same, to be written */
 };
@@ -74,6 +73,10 @@ static inline struct fd_slot *fds_slot(struct fds *t, int fd)
 /* Makes `op` the op of its direction: 0 or -EBUSY. */
 int fds_arm(struct fds *t, struct fd_slot *slot, struct op *op);
 void fds_disarm(struct fds *t, struct fd_slot *slot, struct op *op);
+
+/* Is `op` armed here? Is another one of its direction? */
+bool fds_has(const struct fds *t, const struct op *op);
+bool fds_is_taken(const struct fds *t, const struct op *op);
 
 /* Forgets what was known of a number that is about to be closed: 0, or -EBUSY
  * when an op is armed on it. */

@@ -16,11 +16,6 @@ static inline bool message_is(const struct op *op)
            op->kind == OP_RECVMMSG || op->kind == OP_SENDMMSG;
 }
 
-static inline bool message_is_batch(const struct op *op)
-{
-    return op->kind == OP_RECVMMSG || op->kind == OP_SENDMMSG;
-}
-
 /* Does of the op what can be done now: its result, or a negative errno, of
  * which -EAGAIN says that it must wait (`sent` counts what is done of it). */
 int message_try(struct op *op);

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -23,7 +22,6 @@ static void learn_mode(struct fd_slot *slot, int fd)
     bool blocks = mode >= 0 && !(mode & O_NONBLOCK);
     bool known = blocks && fstat(fd, &st) == 0;
     slot->socket = known && S_ISSOCK(st.st_mode);
-    slot->pipe = known && S_ISFIFO(st.st_mode);
     blocks = blocks && !slot->socket;
     /* One that cannot be read is never readable, and says so at once. */
     slot->in_blocks = blocks && (mode & O_ACCMODE) != O_WRONLY;
@@ -38,32 +36,6 @@ static bool would_block(struct fd_slot *slot, const struct op *op)
     bool sends = op_sends(op);
     bool blocks = sends ? slot->out_blocks : slot->in_blocks;
     return blocks && sock_poll(op->fd, sends ? POLLOUT : POLLIN) == 0;
-}
-
-static bool pipes_can_refuse;
-
-/* Whether a call on a pipe in blocking mode can be told not to wait. */
-static void find_out(void)
-{
-    int ends[2];
-    char byte;
-    struct iovec v = { &byte, 1 };
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return;
-    ssize_t n = preadv2(ends[0], &v, 1, -1, RWF_NOWAIT);
-    pipes_can_refuse = n < 0 && errno == EAGAIN;
-    close(ends[0]);
-    close(ends[1]);
-}
-
-bool plain_would_block_thread(struct fd_slot *slot, const struct op *op)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (!slot->mode_known)
-        learn_mode(slot, op->fd);
-    if (slot->pipe)
-        pthread_once(&once, find_out);
-    return slot->pipe && !pipes_can_refuse;
 }
 
 static ssize_t read_some(const struct fd_slot *slot, const struct op *op)

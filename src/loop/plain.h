@@ -11,19 +11,9 @@
 
 #include "loop/fds.h"
 
-static inline bool plain_is(const struct op *op)
-{
-    return op->kind == OP_READ || op->kind == OP_WRITE ||
-           op->kind == OP_READV || op->kind == OP_WRITEV;
-}
-
 /* Does of the op what can be done now: its result, or a negative errno, of
  * which -EAGAIN says that it must wait (`sent` counts what is done of it).
  * `slot` is its descriptor's. */
 int plain_try(struct fd_slot *slot, struct op *op);
-
-/* True for what io_uring would leave to a thread of the kernel's that blocks
- * for it: a pipe in blocking mode, before Linux 6.5. */
-bool plain_would_block_thread(struct fd_slot *slot, const struct op *op);
 
 #endif

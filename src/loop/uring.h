@@ -13,18 +13,17 @@
 #include "loop/file_op.h"
 
 enum {
-    URING_ENTRIES = 256,       /* a fuller queue is submitted early */
-    URING_BUFFERS = 256,       /* a power of two */
-    URING_BUFFER_SIZE = 4096,  /* received at once by OP_STREAM */
-    URING_SCRATCH_SIZE = 65536 /* the same, without these buffers */
+    URING_ENTRIES = 256,      /* a fuller queue is submitted early */
+    URING_BUFFERS = 256,      /* a power of two */
+    URING_BUFFER_SIZE = 4096, /* received at once by OP_STREAM */
 };
 
 /* The lowest bits of user data, zero in an op's address: what completes. */
 enum {
     MARK_OP,
-    MARK_WAKE,
     MARK_CANCEL,
     MARK_FILE,
+    MARK_READY,
     MARK_IGNORED,
     MARK_MASK = 7,
     MARK_BITS = 3
@@ -37,7 +36,8 @@ static inline uint64_t uring_address(uint64_t mark)
     return mark & ((1ULL << URING_ADDRESS_BITS) - 1);
 }
 
-/* What a kernel may lack; a test says so of one that does not. */
+/* What a kernel may lack; a test says so of one that does not. What needs it is
+ * left to readiness then. */
 enum uring_part {
     URING_DEFER = 1, /* deferred task work (6.1) */
     URING_COOP = 2,  /* cooperative task work (5.19) */
@@ -52,8 +52,10 @@ struct uring {
     unsigned parts;    /* enum uring_part: what it has */
     bool skip_success; /* a cancel that worked need not say so */
 
-    int wake_fd;
-    bool wake_due; /* its poll could not be submitted yet */
+    void *ready;    /* the epoll backend's state: what waits for readiness */
+    bool ready_due; /* the poll of it is to be submitted */
+    bool happened;  /* it has fired */
+    int failed;     /* what asking for its events failed with, or 0 */
 
     struct fds fds;
 
@@ -63,7 +65,6 @@ struct uring {
 
     struct io_uring_buf_ring *buffers; /* NULL: it has none */
     char *memory;                      /* of the buffers */
-    char *scratch; /* of an OP_STREAM that receives nothing ahead */
 };
 
 /* Makes the ring and its buffers: 0, or a negative errno with nothing kept:

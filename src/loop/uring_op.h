@@ -13,15 +13,11 @@ enum {
     CANCELLED = 1,  /* its end was asked for */
     CANCEL_DUE = 2, /* ... but the asking is not submitted yet */
     START_DUE = 4,  /* not submitted yet */
-    POLLING = 8,    /* what is submitted is a poll; the call comes after */
-    WATCHING = 16,  /* ... a poll that repeats; see poll_fired */
-    FOUND = 32,     /* ... which is being ended: op->result was waited for */
-    FED = 64,       /* this stream has got buffers since it was submitted */
+    FED = 8,        /* this stream has got buffers since it was submitted */
 };
 
-/* Submits an op's first entry; its next; the same with the next turn, after
+/* Submits an op's first entry, or its next; the same with the next turn, after
  * those that are now. Without room it is left due. */
-void uring_op_start_anew(struct uring *u, struct op *op);
 void uring_op_start(struct uring *u, struct op *op);
 void uring_op_start_later(struct uring *u, struct op *op);
 
@@ -35,19 +31,8 @@ void uring_op_cancel(struct uring *u, struct op *op);
  */
 void uring_cancel_missed(struct uring *u, uint64_t mark);
 
-/* Is what is submitted of it a poll? */
-bool uring_op_is_poll(const struct op *op);
-
-/* Those of the events a poll told of that were asked for. */
-short uring_op_wanted(const struct op *op, int events);
-
-/* Whether it is polled for, and then done by a call from here: the call, its
- * result or -EAGAIN. */
-bool uring_op_is_done_here(struct uring *u, const struct op *op);
-int uring_op_try(struct uring *u, struct op *op);
-
-/* Submits the poll of the wake-up descriptor. */
-void uring_watch_wake(struct uring *u);
+/* Submits the poll of those that wait for readiness. */
+void uring_watch_ready(struct uring *u);
 
 /* Submits what there was no room for. */
 void uring_start_due(struct uring *u);

@@ -50,10 +50,10 @@ static int make_ring(struct uring *u)
 
 static int probe_opcodes(struct uring *u)
 {
-    static const int needed[] = { IORING_OP_ACCEPT,       IORING_OP_RECV,
-                                  IORING_OP_SEND,         IORING_OP_READ,
-                                  IORING_OP_WRITE,        IORING_OP_CONNECT,
-                                  IORING_OP_ASYNC_CANCEL, IORING_OP_POLL_ADD };
+    static const int needed[] = {
+        IORING_OP_ACCEPT,  IORING_OP_SEND,         IORING_OP_RECVMSG,
+        IORING_OP_SENDMSG, IORING_OP_ASYNC_CANCEL, IORING_OP_POLL_ADD,
+    };
     struct io_uring_probe *probe = io_uring_get_probe_ring(&u->ring);
     if (!probe)
         return -EOPNOTSUPP;
@@ -98,11 +98,9 @@ static void *map_private(size_t size)
     return p;
 }
 
-/* The buffers', and then the scratch's. */
-static size_t memory_size(const struct uring *u)
+static size_t memory_size(void)
 {
-    size_t buffers = (size_t)URING_BUFFERS * URING_BUFFER_SIZE;
-    return (u->buffers ? buffers : 0) + URING_SCRATCH_SIZE;
+    return (size_t)URING_BUFFERS * URING_BUFFER_SIZE;
 }
 
 static int register_buffers(struct uring *u)
@@ -117,21 +115,21 @@ static int register_buffers(struct uring *u)
 
 static int make_buffers(struct uring *u)
 {
-    if (u->parts & URING_MULTISHOT_RECV) {
-        u->buffers = map_private(buffer_ring_size());
-        if (!u->buffers)
-            return -ENOMEM;
-        if (register_buffers(u) < 0) {
-            munmap(u->buffers, buffer_ring_size());
-            u->buffers = NULL;
-            u->parts &= ~URING_MULTISHOT_RECV;
-        }
+    if (!(u->parts & URING_MULTISHOT_RECV))
+        return 0;
+    u->buffers = map_private(buffer_ring_size());
+    if (!u->buffers)
+        return -ENOMEM;
+    if (register_buffers(u) < 0) {
+        munmap(u->buffers, buffer_ring_size());
+        u->buffers = NULL;
+        u->parts &= ~URING_MULTISHOT_RECV;
+        return 0;
     }
-    u->memory = map_private(memory_size(u));
+    u->memory = map_private(memory_size());
     if (!u->memory)
         return -ENOMEM;
-    u->scratch = u->memory + memory_size(u) - URING_SCRATCH_SIZE;
-    for (unsigned i = 0; u->buffers && i < URING_BUFFERS; i++)
+    for (unsigned i = 0; i < URING_BUFFERS; i++)
         uring_buffer_return(u, i);
     return 0;
 }
@@ -146,7 +144,7 @@ void uring_teardown(struct uring *u)
     atomic_fetch_add(&rings_ended, 1);
     io_uring_queue_exit(&u->ring);
     if (u->memory)
-        munmap(u->memory, memory_size(u));
+        munmap(u->memory, memory_size());
     if (u->buffers)
         munmap(u->buffers, buffer_ring_size());
 }

@@ -6,9 +6,7 @@
  */
 #include <poll.h>
 
-#include "loop/message.h"
-#include "loop/plain.h"
-#include "loop/sock.h"
+#include "loop/epoll.h"
 #include "loop/uring_op.h"
 
 static uint64_t mark_of(const struct op *op)
@@ -32,89 +30,28 @@ struct io_uring_sqe *uring_take_sqe(struct uring *u)
     return sqe;
 }
 
-bool uring_op_is_poll(const struct op *op)
+static void prepare(struct io_uring_sqe *sqe, const struct op *op)
 {
-    return op->private & POLLING || op->kind == OP_POLL;
-}
-
-/* What its poll waits for. */
-static short polled_events(const struct op *op)
-{
-    if (op->kind == OP_POLL)
-        return op->events;
-    return op_sends(op) ? POLLOUT : POLLIN | POLLRDHUP;
-}
-
-static void prepare_poll(const struct uring *u, struct io_uring_sqe *sqe,
-                         const struct op *op)
-{
-    unsigned short events = (unsigned short)polled_events(op);
-    if (events & POLLPRI)
-        events |= POLLIN; /* by itself it wakes no poll of a ring's */
-    if (op->private & WATCHING && u->parts & URING_MULTISHOT_POLL)
-        io_uring_prep_poll_multishot(sqe, op->fd, events);
-    else
-        io_uring_prep_poll_add(sqe, op->fd, events);
-}
-
-static void prepare_accept(struct uring *u, struct io_uring_sqe *sqe,
-                           const struct op *op)
-{
-    int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-    if (u->parts & URING_MULTISHOT_ACCEPT)
-        io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, flags);
-    else
-        io_uring_prep_accept(sqe, op->fd, NULL, NULL, flags);
-}
-
-static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct op *op)
-{
-    const char *rest = op->sent ? (char *)op->data + op->sent : op->data;
-    unsigned left = (unsigned)(op->size - op->sent);
-    if (uring_op_is_poll(op)) {
-        prepare_poll(u, sqe, op);
-        return;
-    }
     switch (op->kind) {
-    case OP_ACCEPT: prepare_accept(u, sqe, op); break;
+    case OP_ACCEPT:
+        io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL,
+                                       SOCK_NONBLOCK | SOCK_CLOEXEC);
+        break;
     case OP_STREAM:
         io_uring_prep_recv_multishot(sqe, op->fd, NULL, 0, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = 0;
         break;
-    case OP_RECV: io_uring_prep_recv(sqe, op->fd, op->data, left, 0); break;
-    case OP_SEND:
-        /* Not MSG_WAITALL: with it the kernel keeps a reset to itself when
-         * part of the data went out before. */
-        io_uring_prep_send(sqe, op->fd, rest, left, MSG_NOSIGNAL);
-        break;
-    /* Offset -1: read(2) and write(2), at the file's own position. */
-    case OP_READ:
-        io_uring_prep_read(sqe, op->fd, op->data, left, (uint64_t)-1);
-        break;
-    case OP_WRITE:
-        io_uring_prep_write(sqe, op->fd, rest, left, (uint64_t)-1);
-        break;
-    case OP_READV:
-        io_uring_prep_readv(sqe, op->fd, op->data, (unsigned)op->size,
-                            (uint64_t)-1);
-        break;
-    case OP_WRITEV:
-        io_uring_prep_writev(sqe, op->fd, op->data, (unsigned)op->size,
-                             (uint64_t)-1);
-        break;
-    case OP_CONNECT:
-        io_uring_prep_connect(sqe, op->fd, op->data, (socklen_t)op->size);
-        break;
     case OP_RECVMSG: io_uring_prep_recvmsg(sqe, op->fd, op->data, 0); break;
     case OP_SENDMSG:
         io_uring_prep_sendmsg(sqe, op->fd, op->data, MSG_NOSIGNAL);
         break;
-    /* These are polls; batches have no form of their own, and are tried when
-     * that is over. */
-    case OP_POLL:
-    case OP_RECVMMSG:
-    case OP_SENDMMSG: break;
+    default:
+        /* Not MSG_WAITALL: with it the kernel keeps a reset to itself when
+         * part of the data went out before. */
+        io_uring_prep_send(sqe, op->fd, (char *)op->data + op->sent,
+                           (unsigned)(op->size - op->sent), MSG_NOSIGNAL);
+        break;
     }
 }
 
@@ -132,41 +69,8 @@ void uring_op_start(struct uring *u, struct op *op)
         return;
     }
     op->private &= (uint8_t) ~(START_DUE | FED);
-    prepare(u, sqe, op);
+    prepare(sqe, op);
     io_uring_sqe_set_data64(sqe, mark_of(op));
-}
-
-/* Whether what the kernel says has happened has to be looked at: it goes by
- * the reason for waking up, which with urgent data is any data. */
-static bool is_doubtful(const struct op *op)
-{
-    return op->kind == OP_POLL && op->events & POLLPRI;
-}
-
-bool uring_op_is_done_here(struct uring *u, const struct op *op)
-{
-    return message_is_batch(op) ||
-           (plain_is(op) &&
-            plain_would_block_thread(fds_find(&u->fds, op->fd), op));
-}
-
-int uring_op_try(struct uring *u, struct op *op)
-{
-    return plain_is(op) ? plain_try(fds_find(&u->fds, op->fd), op)
-                        : message_try(op);
-}
-
-/* Streams wait for readiness, then receive, where there is no ring of buffers
- * or these would be filled ahead. */
-void uring_op_start_anew(struct uring *u, struct op *op)
-{
-    op->private &= (uint8_t) ~(POLLING | WATCHING | FOUND);
-    if (op->kind == OP_STREAM ? op->in_step || !u->buffers
-                              : uring_op_is_done_here(u, op))
-        op->private |= POLLING;
-    if (is_doubtful(op))
-        op->private |= WATCHING;
-    uring_op_start(u, op);
 }
 
 void uring_op_cancel(struct uring *u, struct op *op)
@@ -190,7 +94,7 @@ void uring_cancel_missed(struct uring *u, uint64_t mark)
     struct fd_slot *slot = fds_find(&u->fds, fd);
     struct op *ops[] = { slot->in, slot->out };
     for (int i = 0; i < 2; i++)
-        if (ops[i] && ops[i]->private & (CANCELLED | FOUND) &&
+        if (ops[i] && ops[i]->private & CANCELLED &&
             mark_of_cancel(ops[i]) == mark) {
             uring_op_cancel(u, ops[i]);
             return;
@@ -205,23 +109,24 @@ static void start_due(struct uring *u, struct op *op)
         uring_op_cancel(u, op);
 }
 
-void uring_watch_wake(struct uring *u)
+void uring_watch_ready(struct uring *u)
 {
     struct io_uring_sqe *sqe = uring_take_sqe(u);
-    u->wake_due = !sqe;
+    u->ready_due = !sqe;
     if (!sqe)
         return;
+    int fd = epoll_descriptor(u->ready);
     if (u->parts & URING_MULTISHOT_POLL)
-        io_uring_prep_poll_multishot(sqe, u->wake_fd, POLLIN);
+        io_uring_prep_poll_multishot(sqe, fd, POLLIN);
     else
-        io_uring_prep_poll_add(sqe, u->wake_fd, POLLIN);
-    io_uring_sqe_set_data64(sqe, MARK_WAKE);
+        io_uring_prep_poll_add(sqe, fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, MARK_READY);
 }
 
 void uring_start_due(struct uring *u)
 {
-    if (u->wake_due)
-        uring_watch_wake(u);
+    if (u->ready_due)
+        uring_watch_ready(u);
     struct fd_queue batch = fds_take(&u->fds);
     struct fd_slot *slot;
     while ((slot = fds_pop(&batch))) {
@@ -229,11 +134,4 @@ void uring_start_due(struct uring *u)
         if (slot->out != slot->in)
             start_due(u, slot->out);
     }
-}
-
-short uring_op_wanted(const struct op *op, int events)
-{
-    if (is_doubtful(op) && (events = sock_poll(op->fd, op->events)) < 0)
-        events = POLLERR;
-    return (short)(events & (polled_events(op) | POLLERR | POLLHUP));
 }

@@ -402,14 +402,14 @@ TEST("ops for which the ring has no room wait their turn, also to be cancelled")
 {
     enum { MANY = 700 };
     static struct job jobs[MANY];
+    static struct parcel parcels[MANY];
     static int ends[MANY][2];
-    static char data[MANY];
     raise_files();
     begin_with_less(0);
     forbid_early_submits();
     for (int i = 0; i < MANY; i++) {
         make_pair(ends[i]);
-        jobs[i] = job_make(OP_RECV, ends[i][0], &data[i], 1);
+        jobs[i] = job_receive(ends[i][0], &parcels[i]);
         job_start(&jobs[i]);
     }
     /* These were never handed over: they end at once. */

@@ -92,9 +92,12 @@ TEST("a send cancelled half way ends with what went out")
 {
     begin();
     int ends[2];
+    struct job in;
     static char block[32 << 20];
     make_tcp_pair(ends);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 40; i++) {
+        if (i == 20)
+            send_way(1, &in, ends[0]);
         struct job j = job_make(OP_SEND, ends[0], block, sizeof block);
         job_start(&j);
         if (i % 2)
@@ -114,6 +117,7 @@ TEST("a send cancelled half way ends with what went out")
         CHECK_INT(read(ends[1], part, sizeof part), -1);
         CHECK_INT(got, j.op.sent);
     }
+    send_way_end(&in);
     end();
 }
 
@@ -305,22 +309,27 @@ TEST_LIMITED("thousands of ops in one turn, far more than the ring holds", 60)
     begin();
     int n = crowd_size();
     static char data[CROWD];
+    static struct job streams[CROWD];
     for (int i = 0; i < n; i++) {
         make_pair(crowd_ends[i]);
         CHECK_INT(write(crowd_ends[i][1], "x", 1), 1);
         crowd[i] = job_make(OP_RECV, crowd_ends[i][0], &data[i], 1);
     }
-    for (int round = 0; round < 5; round++) {
+    for (int round = 0; round < 8; round++) {
         for (int i = 0; i < n; i++)
             job_start(&crowd[i]);
         turn_until(crowd_ended(n));
         for (int i = 0; i < n; i++) {
             CHECK_INT(crowd[i].last, 1);
-            crowd[i].op.kind = round % 2 ? OP_RECV : OP_SEND;
-            if (round % 2)
+            crowd[i].op.kind = round % 2 && round < 5 ? OP_RECV : OP_SEND;
+            if (crowd[i].op.kind == OP_RECV)
                 CHECK_INT(write(crowd_ends[i][1], "x", 1), 1);
+            if (round == 5)
+                send_way(1, &streams[i], crowd_ends[i][0]);
         }
     }
+    for (int i = 0; i < n; i++)
+        send_way_end(&streams[i]);
     end();
 }
 
@@ -515,16 +524,19 @@ TEST_LIMITED("a storm of signals interrupts nothing", 60)
     char *data = calloc(1, SIZE);
     make_tcp_pair(ends);
     test_storm_begin();
-    struct job out = job_make(OP_SEND, ends[0], data, SIZE);
+    struct job out = job_make(OP_SEND, ends[0], data, SIZE), beside;
     struct job in = job_make(OP_STREAM, ends[1], NULL, 0);
     job_start(&in);
     for (int i = 1; i <= 4; i++) {
+        if (i == 3)
+            send_way(1, &beside, ends[0]);
         CHECK_INT(job_run(&out), SIZE);
         turn_until(in.got == (size_t)i * SIZE);
     }
     test_storm_end();
     settle();
     job_stop(&in);
+    send_way_end(&beside);
     free(data);
     end();
 }

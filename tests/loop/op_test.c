@@ -119,24 +119,27 @@ TEST("a reset wakes a receive with ECONNRESET, RST while waiting")
 
 TEST("a reset wakes both the receiver and the blocked sender")
 {
-    begin();
-    int ends[2];
-    char data[64];
+    static const enum op_kind receivers[] = { OP_RECV, OP_STREAM };
     static char block[1 << 20];
-    make_tcp_pair(ends);
-    fill(ends[0]);
-    struct job in = job_make(OP_RECV, ends[0], data, sizeof data);
-    struct job out = job_make(OP_SEND, ends[0], block, sizeof block);
-    job_start(&in);
-    job_start(&out);
-    settle();
-    CHECK(!in.ended && !out.ended);
-    reset_close(ends[1]);
-    turn_until(in.ended && out.ended);
-    /* The reset is told to whoever asks first. */
-    CHECK(in.last == -ECONNRESET || in.last == 0);
-    CHECK(out.last == -ECONNRESET || out.last == -EPIPE);
-    CHECK(in.last == -ECONNRESET || out.last == -ECONNRESET);
+    begin();
+    for (int i = 0; i < 2; i++) {
+        int ends[2];
+        char data[64];
+        make_tcp_pair(ends);
+        fill(ends[0]);
+        struct job in = job_make(receivers[i], ends[0], data, sizeof data);
+        struct job out = job_make(OP_SEND, ends[0], block, sizeof block);
+        job_start(&in);
+        job_start(&out);
+        settle();
+        CHECK(!in.ended && !out.ended);
+        reset_close(ends[1]);
+        turn_until(in.ended && out.ended);
+        /* The reset is told to whoever asks first. */
+        CHECK(in.last == -ECONNRESET || in.last == 0);
+        CHECK(out.last == -ECONNRESET || out.last == -EPIPE);
+        CHECK(in.last == -ECONNRESET || out.last == -ECONNRESET);
+    }
     end();
 }
 
@@ -164,12 +167,17 @@ TEST("the peer's half close ends the stream, and sending goes on")
 TEST("sending to a peer that is gone is EPIPE, without a signal")
 {
     begin();
-    int ends[2];
-    make_pair(ends);
-    close(ends[1]);
-    struct job j = job_make(OP_SEND, ends[0], "lost", 4);
-    CHECK_INT(job_run(&j), -EPIPE);
-    CHECK_INT(j.op.sent, 0);
+    for (int way = 0; way < SEND_WAYS; way++) {
+        int ends[2];
+        struct job in;
+        make_pair(ends);
+        send_way(way, &in, ends[0]);
+        close(ends[1]);
+        struct job j = job_make(OP_SEND, ends[0], "lost", 4);
+        CHECK_INT(job_run(&j), -EPIPE);
+        CHECK_INT(j.op.sent, 0);
+        send_way_end(&in);
+    }
     end();
 }
 
@@ -217,11 +225,18 @@ static void transfer(enum op_kind kind, int from, int to)
 TEST("8 MiB are sent whole to a slow reader")
 {
     begin();
-    int ends[2];
-    make_tcp_pair(ends);
-    transfer(OP_SEND, ends[0], ends[1]);
-    make_pair(ends);
-    transfer(OP_SEND, ends[0], ends[1]);
+    for (int way = 0; way < SEND_WAYS; way++) {
+        int ends[2];
+        struct job in;
+        make_tcp_pair(ends);
+        send_way(way, &in, ends[0]);
+        transfer(OP_SEND, ends[0], ends[1]);
+        send_way_end(&in);
+        make_pair(ends);
+        send_way(way, &in, ends[0]);
+        transfer(OP_SEND, ends[0], ends[1]);
+        send_way_end(&in);
+    }
     end();
 }
 
@@ -242,16 +257,21 @@ TEST("8 MiB are written whole to a pipe, blocking or not")
 TEST("a send that fails half way says how much went out")
 {
     begin();
-    int ends[2];
-    make_pair(ends);
     char *data = make_pattern(BIG);
-    struct job j = job_make(OP_SEND, ends[0], data, BIG);
-    job_start(&j);
-    settle();
-    close(ends[1]);
-    turn_until(j.ended);
-    CHECK(j.last == -EPIPE || j.last == -ECONNRESET);
-    CHECK(j.op.sent > 0 && j.op.sent < BIG);
+    for (int way = 0; way < SEND_WAYS; way++) {
+        int ends[2];
+        struct job in;
+        make_pair(ends);
+        send_way(way, &in, ends[0]);
+        struct job j = job_make(OP_SEND, ends[0], data, BIG);
+        job_start(&j);
+        settle();
+        close(ends[1]);
+        turn_until(j.ended);
+        CHECK(j.last == -EPIPE || j.last == -ECONNRESET);
+        CHECK(j.op.sent > 0 && j.op.sent < BIG);
+        send_way_end(&in);
+    }
     free(data);
     end();
 }
@@ -711,6 +731,35 @@ TEST("what cannot be is refused")
     CHECK_INT(job_run(&a), -EBADF);
     CHECK_INT(op_close(&loop, ends[0]), -EBADF);
     CHECK_INT(op_close(&loop, -1), -EBADF);
+    end();
+}
+
+/* As op_forget, for which to be refused is misuse. */
+static int forget(int fd)
+{
+    return loop.backend->forget(&loop, loop.backend_state, fd);
+}
+
+TEST("one direction of a descriptor is one op's, whichever way it waits")
+{
+    begin();
+    int ends[2];
+    static char block[4 << 20];
+    make_pair(ends);
+    struct job stream = job_make(OP_STREAM, ends[0], NULL, 0);
+    struct job once = job_make(OP_RECV, ends[0], block, 1);
+    struct job out = job_make(OP_SEND, ends[0], block, sizeof block);
+    struct job more = job_make(OP_SEND, ends[0], block, 1);
+    job_start(&out);
+    CHECK_INT(op_submit(&loop, &more.op), -EBUSY);
+    job_start(&stream); /* a send would go another way now */
+    CHECK_INT(op_submit(&loop, &more.op), -EBUSY);
+    CHECK_INT(op_submit(&loop, &once.op), -EBUSY);
+    CHECK_INT(forget(ends[0]), -EBUSY);
+    CHECK_INT(job_stop(&out), -ECANCELED);
+    CHECK_INT(forget(ends[0]), -EBUSY);
+    CHECK_INT(job_stop(&stream), -ECANCELED);
+    CHECK_INT(op_close(&loop, ends[0]), 0);
     end();
 }
 

@@ -70,6 +70,14 @@ struct job job_make(enum op_kind kind, int fd, void *data, size_t size)
     };
 }
 
+struct job job_receive(int fd, struct parcel *parcel)
+{
+    parcel->place = (struct iovec){ &parcel->byte, 1 };
+    parcel->header =
+        (struct msghdr){ .msg_iov = &parcel->place, .msg_iovlen = 1 };
+    return job_make(OP_RECVMSG, fd, &parcel->header, 0);
+}
+
 void job_start(struct job *j)
 {
     int calls = j->calls;
@@ -82,6 +90,19 @@ void job_start(struct job *j)
         j->ended = true;
         j->last = j->op.result;
     }
+}
+
+void send_way(int way, struct job *in, int fd)
+{
+    *in = job_make(OP_STREAM, fd, NULL, 0);
+    if (way == 1)
+        job_start(in);
+}
+
+void send_way_end(struct job *in)
+{
+    if (in->op.armed)
+        job_stop(in);
 }
 
 int job_stop(struct job *j)

@@ -28,6 +28,13 @@ struct job {
     size_t got;
 };
 
+/* A byte, as OP_RECVMSG receives it. */
+struct parcel {
+    struct msghdr header;
+    struct iovec place;
+    char byte;
+};
+
 extern struct loop loop;
 
 /* Begins the loop, on the backend ROTA_BACKEND says. */
@@ -48,8 +55,17 @@ void settle(void);
 
 struct job job_make(enum op_kind kind, int fd, void *data, size_t size);
 
+/* Of OP_RECVMSG: what is not there the ring waits for by itself. */
+struct job job_receive(int fd, struct parcel *parcel);
+
 /* Submits and checks that it could be started. */
 void job_start(struct job *j);
+
+/* A ring sends in two ways: by readiness; and by itself, where something is
+ * received on the descriptor, too: by `in`, which these begin and end. */
+enum { SEND_WAYS = 2 };
+void send_way(int way, struct job *in, int fd);
+void send_way_end(struct job *in);
 
 /* Cancels and turns until it has ended: what it ended with. */
 int job_stop(struct job *j);
