@@ -130,13 +130,14 @@ static int await_peer(struct tls *t, struct io_call *c)
     return rc;
 }
 
-/* What is left to be said by a server are tickets, which nobody waits for:
- * they go with its first words. By TLS 1.2 it is its Finished. */
+/* What is left to be said by a server are tickets, which go with its first
+ * words (stream.c). By TLS 1.2 it is its Finished. */
 static int end_shake(struct tls *t, struct io_call *c)
 {
-    bool tickets =
-        SSL_is_server(t->ssl) && SSL_version(t->ssl) >= TLS1_3_VERSION;
-    return tickets ? 0 : tls_send_out(t, c);
+    if (!SSL_is_server(t->ssl) || SSL_version(t->ssl) < TLS1_3_VERSION)
+        return tls_send_out(t, c);
+    t->tickets = buf_len(&t->out);
+    return 0;
 }
 
 /* Waits until there is room again for what was not taken. */

@@ -19,10 +19,13 @@ static int clamp(size_t size)
 }
 
 /* What reading has made OpenSSL say goes out now, or when a writer's does;
- * what is held, before the reader `waits`. */
+ * what is held, before the reader `waits`. But tickets go with our first words,
+ * or our last: nobody waits for them, and one who only sends, and closes
+ * without having read them, would reset the connection. */
 static void answer(struct tls *t, bool waits)
 {
-    if (buf_len(&t->out) > 0 && (waits || !t->held))
+    size_t idle = t->held ? t->tickets : 0;
+    if (buf_len(&t->out) > idle && (waits || !t->held))
         rota_ignore(tls_send_some(t));
 }
 

@@ -73,6 +73,7 @@ struct tls {
     int read_error;   /* what receiving failed by; 0 */
     struct buf out;   /* made, and not sent: it had no room there, ... */
     bool held;        /* ... or goes with what is made next: not tried yet */
+    size_t tickets;   /* bytes that are, of what is held */
     int write_error;  /* what sending failed by: nothing goes out any more */
 
     int failed;   /* what every call returns from now on; 0: none */
