@@ -13,7 +13,7 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-enum { ADVISE_MOST = 16 };
+enum { ADVISE_MOST = 64 };
 
 /* Advises `count` pieces, at most ADVISE_MOST, of `size` bytes each, `stride`
  * bytes from one to the next. Returns how many of them, from the first one

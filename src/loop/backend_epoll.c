@@ -360,7 +360,7 @@ static int submit_once(struct epoll_backend *e, struct fd_slot *slot,
     /* What is polled may be some library's, which closes and opens files
      * without telling: its registration is renewed each time. */
     int rc = enlist(e, slot, op->fd, EPOLL_CTL_MOD);
-    return slot->always ? -EINVAL : rc; /* a ring says so too */
+    return slot->always ? -EINVAL : rc; /* nothing would ever tell */
 }
 
 static int epoll_backend_submit(struct loop *l, void *state, struct op *op)
