@@ -134,7 +134,7 @@ int main(int argc, char **argv)
     if (options.connections > THREADS_MOST || options.size > SIZE_MOST)
         io_options_usage(argv[0]);
     context = SSL_CTX_new(TLS_client_method());
-    /* One cipher, that of the most servers: whom it is sent to chooses none. */
+    /* One cipher for all: no server's taste is measured. */
     if (!context ||
         SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256") != 1)
         die("context");

@@ -105,8 +105,10 @@ static int uring_wait(struct loop *l, void *state, rota_time until)
     case 0:
     case EINTR:
     case ETIME:
-    case EAGAIN: /* the kernel is short of memory, or ... */
-    case EBUSY: /* ... of room for completions: these come first */ return 0;
+    /* The kernel is short of memory, or of room for completions: these come
+     * first. */
+    case EAGAIN:
+    case EBUSY: return 0;
     default: return rc;
     }
 }

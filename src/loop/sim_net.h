@@ -171,8 +171,8 @@ int sim_forget(struct loop *l, void *state, int fd);
 int sim_receive_now(struct sim_socket *k, void *data, size_t size);
 int sim_send_now(struct sim_socket *k, const void *data, size_t size);
 
-/* Serves what was touched; returns how many operations ended. */
-int sim_serve(struct sim *s);
+/* Serves what was touched. */
+void sim_serve(struct sim *s);
 void sim_each_op(void *state, void (*fn)(const struct op *op, void *arg),
                  void *arg);
 

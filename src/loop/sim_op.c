@@ -297,65 +297,63 @@ static void finish(struct sim_socket *k, struct op *op, int result)
     op->done(op);
 }
 
-/* A repeating op gives one result and goes on. True when it was told. */
-static bool serve_repeating(struct sim_socket *k, struct op *op)
+/* A repeating op gives one result and goes on. */
+static void serve_repeating(struct sim_socket *k, struct op *op)
 {
     int rc = try(k, op);
     if (rc == WAIT)
-        return false;
+        return;
     if (rc < 0 || (op->kind == OP_STREAM && rc == 0)) {
         finish(k, op, rc);
-        return true;
+        return;
     }
     sim_touch(k); /* there may be more */
     sim_note(k->sim, (uint64_t)op->kind << 32 | (uint32_t)rc);
     op->result = rc;
     op->done(op);
-    return true;
 }
 
-static bool serve_op(struct sim_socket *k, struct op *op)
+static void serve_once(struct sim_socket *k, struct op *op)
 {
-    if (op->private == CANCELLED) {
-        finish(k, op, -ECANCELED);
-        return true;
-    }
-    if (op->private == DECIDED) {
-        finish(k, op, op->result);
-        return true;
-    }
-    if (repeats(op))
-        return serve_repeating(k, op);
     int rc = try(k, op);
     if (rc == WAIT)
-        return false;
+        return;
     if (sim_whim(k->sim)) {
         op->private = DECIDED;
         op->result = rc;
         sim_touch(k);
-        return false;
+    } else {
+        finish(k, op, rc);
     }
-    finish(k, op, rc);
-    return true;
 }
 
-int sim_serve(struct sim *s)
+static void serve_op(struct sim_socket *k, struct op *op)
+{
+    if (op->private == CANCELLED)
+        finish(k, op, -ECANCELED);
+    else if (op->private == DECIDED)
+        finish(k, op, op->result);
+    else if (repeats(op))
+        serve_repeating(k, op);
+    else
+        serve_once(k, op);
+}
+
+void sim_serve(struct sim *s)
 {
     struct list batch, *link;
-    int ended = 0;
     list_init(&batch);
     list_splice(&batch, &s->touched);
     while ((link = list_pop(&batch))) {
         struct sim_socket *k = container_of(link, struct sim_socket, touched);
         k->pins++; /* what is told may close it */
         if (k->in)
-            ended += serve_op(k, k->in);
+            serve_op(k, k->in);
         if (k->out)
-            ended += serve_op(k, k->out);
+            serve_op(k, k->out);
         if (--k->pins == 0 && k->doomed)
             sim_socket_free(k);
     }
-    return ended;
 }
 
 int sim_submit(struct loop *l, void *state, struct op *op)

@@ -65,6 +65,15 @@ static void wait_for_deadline(struct http_request *r)
     wait_for_cancel(r);
 }
 
+/* Its deadline begins when it is set, however long the loop stood still. */
+static void block(struct http_request *r)
+{
+    usleep((useconds_t)query(r) * 1000);
+    http_set_timeout(r, rota_ms(query(r)));
+    int rc = rota_sleep(rota_ms(1));
+    respond(r, http_timed_out(r) ? 504 : 200, rota_strerror(rc));
+}
+
 static void big(struct http_request *r)
 {
     size_t n = (size_t)query(r);
@@ -184,6 +193,7 @@ static void handle(struct http_request *r, void *arg)
         { "/sleep", sleep_then_answer },
         { "/wait", wait_for_cancel },
         { "/late", wait_for_deadline },
+        { "/block", block },
         { "/big", big },
         { "/pieces", pieces },
         { "/known", known },

@@ -8,6 +8,7 @@
  *   /sleep?MS    answers "slept"
  *   /wait        waits until it is cancelled, logs "cancelled"
  *   /late?MS     the same, with a deadline in MS; then answers 504
+ *   /block?MS    blocks the loop for MS, and only then has a deadline in MS
  *   /big?N       N bytes of body
  *   /pieces?N    N pieces of 1000 bytes, length unknown
  *   /known?A,W   announces A bytes, writes W

@@ -167,6 +167,21 @@ TEST("a server that was idle for long gives the next client its whole time")
     process_stop(&p);
 }
 
+TEST("a deadline begins when it is set, though the handler blocked before")
+{
+    struct process p;
+    struct client c;
+    struct reply r;
+    served_start(&p, NULL);
+    client_open(&c, p.port);
+    client_get(&c, "/block?2000");
+    client_read(&c, &r, REPLY_BODY_ALWAYS);
+    CHECK_INT(r.status, 200);
+    reply_free(&r);
+    client_close(&c);
+    process_stop(&p);
+}
+
 TEST("a body slower than the least rate is 408, though it never pauses")
 {
     struct http_options o = HTTP_OPTIONS_DEFAULT;
