@@ -5,9 +5,10 @@
  * directories are rota/fs.h's.
  *
  * A name the kernel knows is opened at once, and what could only be read is
- * closed so. A file system of the network, or of a process (FUSE), may have to
- * ask its server even then: where that cannot be relied on, rota_to_thread is
- * the place for it.
+ * closed so, unless many tasks do: then it is handed over with theirs. A file
+ * system of the network, or of a process (FUSE), may have to ask its server
+ * even then: where that cannot be relied on, rota_to_thread is the place for
+ * it.
  *
  * Nothing here hangs on a FIFO or a terminal, but waiting for them is
  * rota/fd.h's. A descriptor that is used by several tasks at once is closed

@@ -15,7 +15,6 @@
 #include "base/misuse.h"
 #include "io/file_now.h"
 #include "loop/backend.h"
-#include "loop/sim.h"
 #include "rota/scope.h"
 #include "rota/thread.h"
 #include "rota/time.h"
@@ -153,10 +152,9 @@ static void leave(struct fd_use *u)
 
 static const struct wait_kind file_wait = { "file", take_back, NULL };
 
-/* What the kernel's memory holds is chance; a simulation has its own. */
 static bool at_once(struct file_call *c)
 {
-    return !sim_of(task_loop(c->task)) && file_now(&c->op);
+    return !file_op_is_due(task_loop(c->task), c->op.kind) && file_now(&c->op);
 }
 
 static bool declined(int rc)
@@ -246,6 +244,7 @@ int file_call_close(struct file_call *c)
     rc = op_forget(l, c->op.fd);
     if (rc == 0 && at_once(c))
         return c->op.result;
+    file_now_forget(c->op.fd);
     if (rc == 0)
         rc = submit(c);
     if (rc == 0) {

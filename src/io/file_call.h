@@ -1,7 +1,8 @@
 /*
  * A call on files, from its begin to its end: what can be had without waiting
- * is taken at once, the rest is left to the ring, and where there is none, or
- * it declines, to a pool thread. The results are the same.
+ * is taken at once, the rest, and what costs less among others, is left to the
+ * ring, and where there is none, or it declines, to a pool thread. The results
+ * are the same.
  *
  *     struct file_call c = { .op = { .kind = FILE_MKDIR, .path = path } };
  *     return file_call(&c);

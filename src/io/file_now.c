@@ -40,12 +40,22 @@ static atomic_int *hint_of(int fd)
     return &read_only[(unsigned)fd % HINTS];
 }
 
-static bool is_read_only(int fd)
+static bool take_hint(int fd)
 {
     int hint = fd + 1;
-    if (fd >= 0 &&
-        atomic_compare_exchange_strong_explicit(
-            hint_of(fd), &hint, 0, memory_order_relaxed, memory_order_relaxed))
+    return fd >= 0 && atomic_compare_exchange_strong_explicit(
+                          hint_of(fd), &hint, 0, memory_order_relaxed,
+                          memory_order_relaxed);
+}
+
+void file_now_forget(int fd)
+{
+    take_hint(fd);
+}
+
+static bool is_read_only(int fd)
+{
+    if (take_hint(fd))
         return true;
     int flags = fcntl(fd, F_GETFL);
     return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;

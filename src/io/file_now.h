@@ -14,4 +14,7 @@
  * wait, op->moved tells of a read. */
 bool file_now(struct file_op *op);
 
+/* The descriptor is closed by somebody else. */
+void file_now_forget(int fd);
+
 #endif

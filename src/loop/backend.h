@@ -32,6 +32,8 @@ struct backend {
     /* As file_op_submit and file_op_cancel; NULL: it knows no files. */
     int (*file_submit)(void *state, struct file_op *op);
     void (*file_cancel)(void *state, struct file_op *op);
+    /* As file_op_is_due; NULL: there is nothing to gain by it. */
+    bool (*file_due)(struct loop *l, void *state, enum file_kind kind);
     /* Before close: 0, or -EBUSY, nothing done, when an op is armed on it. */
     int (*forget)(struct loop *l, void *state, int fd);
 

@@ -114,6 +114,7 @@ const struct backend backend_sim = {
     .cancel = sim_cancel,
     .file_submit = sim_file_submit,
     .file_cancel = sim_file_cancel,
+    .file_due = sim_file_due,
     .forget = sim_forget,
     .wait = sim_wait,
     .complete = sim_complete,

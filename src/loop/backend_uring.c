@@ -98,6 +98,7 @@ static int uring_wait(struct loop *l, void *state, rota_time until)
     if (u->failed < 0)
         return u->failed;
     uring_start_due(u);
+    u->entered++;
     int rc = enter(u, until);
     if (rc == -EINTR && !list_empty(&u->files))
         kick_workers(u);
@@ -290,6 +291,7 @@ const struct backend backend_uring = {
     .cancel = uring_cancel,
     .file_submit = uring_file_submit,
     .file_cancel = uring_file_cancel,
+    .file_due = uring_file_due,
     .receive = uring_receive,
     .forget = uring_forget,
     .wait = uring_wait,

@@ -16,6 +16,12 @@ int file_op_submit(struct loop *l, struct file_op *op)
     return b->file_submit ? b->file_submit(l->backend_state, op) : -EOPNOTSUPP;
 }
 
+bool file_op_is_due(struct loop *l, enum file_kind kind)
+{
+    const struct backend *b = l->backend;
+    return b->file_due && b->file_due(l, l->backend_state, kind);
+}
+
 void file_op_cancel(struct loop *l, struct file_op *op)
 {
     if (op->armed && !op->cancelled)

@@ -60,6 +60,7 @@ struct file_op {
     bool armed;
     bool cancelled;
     uint16_t generation;
+    unsigned entered; /* how often the ring had been when it was submitted */
     struct list link;
     struct timer moment; /* of what happens next in a simulation */
 };
@@ -68,6 +69,11 @@ struct file_op {
  * -EAGAIN: not here (no ring moves a file's position), or not now. */
 int file_op_submit(struct loop *l, struct file_op *op)
     ROTA_INTERNAL(file_op_submit);
+
+/* Whether such an op is for the backend now, even if it could be had at once
+ * by a plain call. */
+bool file_op_is_due(struct loop *l, enum file_kind kind)
+    ROTA_INTERNAL(file_op_is_due);
 
 /* Asks for an armed one to end early; done will be called, with -ECANCELED
  * or what came first. One that has begun is mostly finished. */

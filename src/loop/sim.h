@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "base/list.h"
+#include "loop/file_op.h"
 #include "loop/timer.h"
 #include "rota/export.h"
 #include "rota/sim.h"
@@ -83,6 +84,7 @@ void sim_heal(struct sim *s, const union sim_address *host);
 
 /* Files (sim_file.c), as backend.h says; the end of all ops, to be told to
  * nobody. */
+bool sim_file_due(struct loop *l, void *state, enum file_kind kind);
 int sim_file_submit(void *state, struct file_op *op);
 void sim_file_cancel(void *state, struct file_op *op);
 size_t sim_file_ops(void *state);

@@ -60,8 +60,11 @@ struct uring {
     struct fds fds;
 
     struct list files;        /* file ops under way */
+    size_t file_count;
     unsigned file_kinds;      /* bits by enum file_kind: what it can do */
     uint16_t file_generation; /* of the last one */
+    unsigned entered;         /* how often the kernel was */
+    unsigned closes_here;     /* those to come that are plain calls */
 
     struct io_uring_buf_ring *buffers; /* NULL: it has none */
     char *memory;                      /* of the buffers */
@@ -76,13 +79,15 @@ void uring_teardown(struct uring *u);
 struct io_uring_sqe *uring_take_sqe(struct uring *u);
 
 /* Files (uring_file.c): as file_op_submit, file_op_cancel; the completion of
- * one; the end of all, to be told to nobody; how many there are. */
+ * one; the end of all, to be told to nobody; how many there are; and as
+ * file_op_is_due. */
 unsigned uring_file_kinds(const struct io_uring_probe *probe);
 int uring_file_submit(void *state, struct file_op *op);
 void uring_file_cancel(void *state, struct file_op *op);
 void uring_file_complete(struct uring *u, struct file_op *op, int rc);
 void uring_file_end_all(struct uring *u);
 size_t uring_file_ops(void *state);
+bool uring_file_due(struct loop *l, void *state, enum file_kind kind);
 
 static inline char *uring_buffer(struct uring *u, unsigned id)
 {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "loop/loop.h"
 #include "loop/uring.h"
 #include "loop/uring_wrote.h"
 
@@ -15,6 +16,7 @@ enum {
     /* Copying more than this takes the loop's time: a kernel's thread's job. */
     AT_ONCE_MOST = 65536,
     PART_MOST = 1 << 30, /* results are ints */
+    CLOSES_HERE = 256,   /* plain ones after one that took a thread */
 };
 
 static const enum io_uring_op opcodes[] = {
@@ -117,11 +119,41 @@ int uring_file_submit(void *state, struct file_op *op)
     if (!can(u, op))
         return -EOPNOTSUPP;
     op->generation = ++u->file_generation;
+    op->entered = u->entered;
     if (!start(u, op))
         return -EAGAIN;
     op->armed = true;
     list_push(&u->files, &op->link);
+    u->file_count++;
     return 0;
+}
+
+/* Have two others something to do, or to wait for here? */
+static bool is_one_of_many(const struct loop *l, const struct uring *u)
+{
+    const struct ready *first = l->ready.first;
+    return u->file_count + (first != NULL) + (first && first->next) >= 2;
+}
+
+/*
+ * One of many opens and closes costs less as an entry, of which the kernel
+ * takes many at once, than as a call of its own; one of two costs more. Bytes
+ * that are there are copied for less by a call in either case.
+ *
+ * Of some file systems (overlayfs, FUSE) the kernel leaves every close to a
+ * thread, which is dearer than all the rest. They are known by that a close
+ * takes longer than one entering: then a few hundred are not left to it.
+ */
+bool uring_file_due(struct loop *l, void *state, enum file_kind kind)
+{
+    struct uring *u = state;
+    bool is_apt = kind == FILE_OPEN || kind == FILE_CLOSE;
+    if (!is_apt || !(u->file_kinds & 1U << kind) || !is_one_of_many(l, u))
+        return false;
+    if (kind == FILE_OPEN || u->closes_here == 0)
+        return true;
+    u->closes_here--;
+    return false;
 }
 
 /* Without room for the asking it simply runs to its end. */
@@ -144,9 +176,10 @@ static void tell_valgrind(const struct file_op *op, int n)
         uring_wrote(op->stat, sizeof *op->stat);
 }
 
-static void finish(struct file_op *op, int result)
+static void finish(struct uring *u, struct file_op *op, int result)
 {
     list_remove(&op->link);
+    u->file_count--;
     op->armed = false;
     op->result = result;
     op->done(op);
@@ -156,18 +189,18 @@ static void finish(struct file_op *op, int result)
 static void go_on(struct uring *u, struct file_op *op)
 {
     if (op->cancelled)
-        finish(op, -ECANCELED);
+        finish(u, op, -ECANCELED);
     else if (!start(u, op))
-        finish(op, -EAGAIN);
+        finish(u, op, -EAGAIN);
 }
 
 static void moved(struct uring *u, struct file_op *op, int n)
 {
     op->moved += (size_t)n;
     if (n == 0 && op->kind == FILE_WRITE && op->moved < op->size)
-        finish(op, -EIO);
+        finish(u, op, -EIO);
     else if (n == 0 || op->moved == op->size)
-        finish(op, 0);
+        finish(u, op, 0);
     else
         go_on(u, op);
 }
@@ -176,17 +209,19 @@ void uring_file_complete(struct uring *u, struct file_op *op, int rc)
 {
     if (rc >= 0)
         tell_valgrind(op, rc);
+    if (op->kind == FILE_CLOSE && u->entered - op->entered > 1)
+        u->closes_here = CLOSES_HERE;
     /* Once interrupted, a close has closed all the same: close(2). */
     if (rc == -EINTR && op->kind == FILE_CLOSE)
-        finish(op, 0);
+        finish(u, op, 0);
     else if (rc == -EINTR)
         go_on(u, op);
     else if (rc == -ECANCELED && !op->cancelled)
-        finish(op, -EAGAIN); /* no thread was to be had for it */
+        finish(u, op, -EAGAIN); /* no thread was to be had for it */
     else if (rc >= 0 && moves(op))
         moved(u, op, rc);
     else
-        finish(op, rc);
+        finish(u, op, rc);
 }
 
 static void discard(struct file_op *op)
@@ -210,8 +245,5 @@ void uring_file_end_all(struct uring *u)
 size_t uring_file_ops(void *state)
 {
     const struct uring *u = state;
-    size_t n = 0;
-    list_each (it, &u->files)
-        n++;
-    return n;
+    return u->file_count;
 }
