@@ -3,6 +3,7 @@
  * submitted (uring_start.c) and waits; what came is completed
  * (uring_complete.c). What waits for readiness is left to epoll, whose
  * descriptor the ring polls: while nothing is ready there, that costs nothing.
+ * While nothing is under way on the ring, it is epoll itself that is waited in.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,10 +35,11 @@ static void reap(struct uring *u)
 /* What was left to epoll, when something is ready there. */
 static void complete_ready(struct loop *l, struct uring *u)
 {
-    if (!u->happened && !epoll_has_due(u->ready))
+    if (!u->asked && !u->happened && !epoll_has_due(u->ready))
         return;
-    u->happened = false;
-    u->failed = backend_epoll.wait(l, u->ready, 0);
+    if (!u->asked)
+        u->failed = backend_epoll.wait(l, u->ready, 0);
+    u->happened = u->asked = false;
     if (u->failed == 0)
         backend_epoll.complete(l, u->ready);
 }
@@ -91,12 +93,21 @@ static void kick_workers(struct uring *u)
     io_uring_sqe_set_data64(sqe, MARK_IGNORED);
 }
 
+/* Has the ring itself something under way? */
+static bool is_under_way(const struct uring *u)
+{
+    return u->fds.armed > 0 || u->file_count > 0;
+}
+
 static int uring_wait(struct loop *l, void *state, rota_time until)
 {
-    (void)l;
     struct uring *u = state;
     if (u->failed < 0)
         return u->failed;
+    if (!is_under_way(u)) {
+        u->asked = true;
+        return u->failed = backend_epoll.wait(l, u->ready, until);
+    }
     uring_start_due(u);
     u->entered++;
     int rc = enter(u, until);
@@ -188,12 +199,6 @@ static int uring_receive(void *state, int fd, void *data, size_t size)
     return backend_epoll.receive(u->ready, fd, data, size);
 }
 
-/* Has the ring itself something under way? */
-static bool is_under_way(const struct uring *u)
-{
-    return u->fds.armed > 0 || !list_empty(&u->files);
-}
-
 static bool uring_busy(void *state)
 {
     struct uring *u = state;
@@ -213,7 +218,7 @@ static int uring_init(struct loop *l, void **state, int wake_fd)
         goto no_ring;
     fds_init(&u->fds);
     list_init(&u->files);
-    uring_watch_ready(u);
+    u->ready_due = true;
     *state = u;
     return 0;
 no_ring:

@@ -54,7 +54,8 @@ struct uring {
 
     void *ready;    /* the epoll backend's state: what waits for readiness */
     bool ready_due; /* the poll of it is to be submitted */
-    bool happened;  /* it has fired */
+    bool happened;  /* it has fired, */
+    bool asked;     /* or its events were waited for themselves */
     int failed;     /* what asking for its events failed with, or 0 */
 
     struct fds fds;
