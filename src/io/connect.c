@@ -6,6 +6,7 @@
 
 #include "io/net.h"
 #include "io/wait.h"
+#include "loop/loop.h"
 #include "loop/sock.h"
 #include "rota/task.h"
 #include "rota/time.h"
@@ -42,24 +43,40 @@ static int try_accept(struct loop *l, int fd, struct sockaddr *addr,
     return rc;
 }
 
+/* An accept in vain costs ten times as much as asking. */
+static int accept_one(struct io_call *c, struct sockaddr *addr, socklen_t *len)
+{
+    int rc;
+    c->op.steady = true;
+    do {
+        rc = io_await_events(c, POLLIN);
+        if (rc >= 0)
+            rc = try_accept(task_loop(c->task), c->op.fd, addr, len);
+    } while (rc == -EAGAIN);
+    return rc;
+}
+
+int net_unblock(int listener)
+{
+    struct loop *l = loop_current();
+    return sock_calls(l)->unblock(l, listener);
+}
+
+int net_accept(int listener, struct sockaddr *addr, socklen_t *len)
+{
+    struct io_call c;
+    int rc = io_begin(&c, listener);
+    return rc < 0 ? rc : io_end(&c, accept_one(&c, addr, len));
+}
+
 int rota_accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
     struct io_call c;
     int rc = io_begin(&c, fd);
     if (rc < 0)
         return rc;
-    struct loop *l = task_loop(c.task);
-    /* Between the word that one is there and taking it, another process may
-     * have taken it: an accept that blocks would stop the loop. */
-    rc = sock_calls(l)->unblock(l, fd);
-    if (rc >= 0)
-        rc = -EAGAIN; /* an accept in vain costs ten times as much as asking */
-    while (rc == -EAGAIN) {
-        rc = io_await_events(&c, POLLIN);
-        if (rc >= 0)
-            rc = try_accept(l, fd, addr, len);
-    }
-    return io_end(&c, rc);
+    rc = net_unblock(fd);
+    return io_end(&c, rc < 0 ? rc : accept_one(&c, addr, len));
 }
 
 /* A Unix socket whose listener's queue is full says EAGAIN, and nothing tells

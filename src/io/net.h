@@ -65,6 +65,14 @@ int net_listen(const char *host, int port, const rota_listen_options *options,
 int net_listen_unix(const char *path, const rota_listen_options *options,
                     char *err, size_t err_size) ROTA_INTERNAL(net_listen_unix);
 
+/*
+ * As rota_accept, of a listener that net_unblock has made non-blocking (0, or a
+ * negative errno): between the word that a connection is there and taking it,
+ * another process may have taken it, and to block would stop the loop.
+ */
+int net_accept(int listener, struct sockaddr *addr, socklen_t *len);
+int net_unblock(int listener);
+
 /* Fills a Unix socket's address: 0, -EINVAL, -ENAMETOOLONG. */
 int net_unix_address(const char *path, rota_address *out);
 

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "io/net.h"
+#include "io/stream.h"
 #include "loop/loop.h"
 #include "rota/fd.h"
 #include "rota/log.h"
@@ -76,13 +78,13 @@ static int serve(void *arg)
 }
 
 /* Gives a connection to a task: 0, or why there is none. */
-static int begin(rota_server *s, int fd)
+static int begin(rota_server *s, int fd, int family)
 {
     struct client *c = malloc(sizeof *c);
     if (!c)
         return -ENOMEM;
     *c = (struct client){ .server = s, .fd = fd };
-    int rc = rota_stream_new(fd, &c->stream);
+    int rc = stream_new(fd, family, &c->stream);
     if (rc < 0) {
         free(c);
         return rc;
@@ -109,11 +111,13 @@ static bool is_passing(int rc)
 static int accept_all(void *arg)
 {
     rota_server *s = arg;
-    int rc = 0;
+    int rc = net_unblock(s->listener);
     while (rc >= 0 && s->listener >= 0) {
-        int fd = rc = rota_accept(s->listener, NULL, NULL);
+        struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+        socklen_t size = sizeof peer;
+        int fd = rc = net_accept(s->listener, (struct sockaddr *)&peer, &size);
         if (fd >= 0)
-            rc = begin(s, fd);
+            rc = begin(s, fd, peer.ss_family);
         if (fd >= 0 && rc < 0)
             rota_close(fd);
         if (!is_passing(rc)) {

@@ -91,7 +91,12 @@ static const struct stream_kind socket_kind = {
 int rota_stream_new(int fd, rota_stream **stream)
 {
     struct loop *l = loop_current();
-    int family = sock_calls(l)->family(l, fd);
+    return stream_new(fd, sock_calls(l)->family(l, fd), stream);
+}
+
+int stream_new(int fd, int family, rota_stream **stream)
+{
+    struct loop *l = loop_current();
     if (family < 0 && family != -ENOTSOCK)
         return family;
     struct rota_stream *s = calloc(1, sizeof *s);

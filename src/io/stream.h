@@ -62,6 +62,9 @@ struct rota_stream {
     bool aborted; /* it is closed without a word */
 };
 
+/* As rota_stream_new, of a socket of that `family`; -ENOTSOCK: of no socket. */
+int stream_new(int fd, int family, rota_stream **stream);
+
 /* Of the call, and not of the connection, which is as it was. */
 static inline bool stream_is_of_call(int rc)
 {

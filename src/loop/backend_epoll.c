@@ -1,7 +1,8 @@
 /*
- * The epoll backend. A descriptor is registered once, for both directions and
- * edges only, so that no epoll_ctl is on the hot path. Every op is tried
- * first; one that would block waits for the edge that must then come.
+ * The epoll backend. A descriptor is registered once for receiving, once more
+ * when it is full, and for edges only: no epoll_ctl is on the hot path. Every
+ * op is tried first; one that would block waits for the edge that must then
+ * come.
  *
  * Events only note what became possible and queue the slot; when all of a
  * batch have been noted, the queued slots are served. So no done() runs while
@@ -95,14 +96,17 @@ static void epoll_backend_forked(void *state)
 }
 
 /*
- * Registers a descriptor. Adding reports what is possible at this moment too,
- * so nothing that happened before is missed.
+ * Registers a descriptor, for room to send only once it was needed. Adding and
+ * changing report what is possible at this moment too, so nothing that happened
+ * before is missed.
  */
-static int enlist(struct epoll_backend *e, struct fd_slot *slot, int fd,
-                  int action)
+static int enlist(struct epoll_backend *e, struct fd_slot *slot,
+                  const struct op *op, int action)
 {
+    int fd = op->fd;
     uint64_t mark = (uint64_t)slot->generation << 32 | (uint32_t)fd;
-    uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI;
+    bool room = slot->room || op_sends(op);
+    uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | (room ? EPOLLOUT : 0);
     int rc = watch(e, action, fd, mark, events);
     if (rc == -ENOENT || rc == -EEXIST) {
         action = rc == -ENOENT ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
@@ -110,6 +114,7 @@ static int enlist(struct epoll_backend *e, struct fd_slot *slot, int fd,
     }
     slot->always = rc == -EPERM; /* a regular file, or the like */
     slot->registered = rc == 0 || slot->always;
+    slot->room = slot->registered && room;
     return slot->always ? 0 : rc;
 }
 
@@ -126,9 +131,14 @@ static int try_recv(struct op *op)
     return (int)n;
 }
 
-static int poll_now(int fd, short events)
+/* A steady one asks once: then it takes an edge's word. */
+static int try_poll(struct fd_slot *slot, struct op *op)
 {
-    int rc = sock_poll(fd, events);
+    if (op->private)
+        return op->events;
+    int rc = sock_poll(op->fd, op->events);
+    if (op->steady)
+        slot->in_blocked = rc == 0;
     return rc ? rc : WAIT;
 }
 
@@ -223,7 +233,7 @@ static int try_once(struct fd_slot *slot, struct op *op)
         rc = try_message(op);
         slot->out_blocked = rc == WAIT;
         return rc;
-    case OP_POLL: return op->tried ? op->events : poll_now(op->fd, op->events);
+    case OP_POLL: return try_poll(slot, op);
     case OP_CONNECT: return try_connect(op);
     default:
         rc = try_send(op);
@@ -333,7 +343,7 @@ static int submit_repeating(struct epoll_backend *e, struct fd_slot *slot,
     int rc = 0;
     if (!slot->registered) {
         slot->in_blocked = true; /* the first event is on its way */
-        rc = enlist(e, slot, op->fd, EPOLL_CTL_ADD);
+        rc = enlist(e, slot, op, EPOLL_CTL_ADD);
         if (rc < 0 || slot->always)
             slot->in_blocked = false;
     }
@@ -347,7 +357,7 @@ static int submit_once(struct epoll_backend *e, struct fd_slot *slot,
 {
     /* That a socket is empty may be known. What else was found before may be
      * of another kind of call; trying tells what it is with this one. */
-    bool receives = op->kind == OP_RECV || op->tried;
+    bool receives = op->kind == OP_RECV || op->steady;
     if (!receives || !slot->in_blocked) {
         int rc = try_once(slot, op);
         if (rc != WAIT) {
@@ -355,12 +365,15 @@ static int submit_once(struct epoll_backend *e, struct fd_slot *slot,
             return 1;
         }
     }
-    if (op->kind != OP_POLL || op->tried)
-        return slot->registered ? 0 : enlist(e, slot, op->fd, EPOLL_CTL_ADD);
+    op->private |= op->steady;
     /* What is polled may be some library's, which closes and opens files
      * without telling: its registration is renewed each time. */
-    int rc = enlist(e, slot, op->fd, EPOLL_CTL_MOD);
-    return slot->always ? -EINVAL : rc; /* nothing would ever tell */
+    bool renews = op->kind == OP_POLL && !op->steady;
+    if (slot->registered && !renews && (slot->room || !op_sends(op)))
+        return 0;
+    bool changes = slot->registered || renews;
+    int rc = enlist(e, slot, op, changes ? EPOLL_CTL_MOD : EPOLL_CTL_ADD);
+    return slot->always && renews ? -EINVAL : rc; /* nothing would ever tell */
 }
 
 static int epoll_backend_submit(struct loop *l, void *state, struct op *op)

@@ -21,6 +21,7 @@ struct fd_slot {
 
     /* Of the epoll backend. All false is a descriptor never seen. */
     bool registered : 1;
+    bool room : 1;        /* ... for the edges of room to send, too */
     bool always : 1;      /* epoll refused it: a file, never waits */
     bool in_blocked : 1;  /* was empty, and no edge came since */
     bool out_blocked : 1; /* was full, and no edge came since */

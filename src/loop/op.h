@@ -61,8 +61,8 @@ struct op {
     short events; /* of OP_POLL */
     bool in_step; /* of OP_STREAM: nothing is received ahead, before done()
                      has returned and while a cancel is under way */
-    bool tried;   /* of OP_POLL for POLLIN: op_receive_now has said -EAGAIN. It
-                   may then end too early, and costs less */
+    bool steady;  /* of OP_POLL for POLLIN: only op_close closes its descriptor.
+                   It costs less then, and may end too early */
     void *data;
     size_t size;
     size_t sent; /* of OP_SEND, OP_WRITE and OP_SENDMMSG */

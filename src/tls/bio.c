@@ -124,9 +124,9 @@ int tls_send_out(struct tls *t, struct io_call *c)
 
 int tls_await_more(struct tls *t, struct io_call *c)
 {
-    c->op.tried = !tls_kernel_receives(t);
+    c->op.steady = !tls_kernel_receives(t);
     int rc = io_await_events(c, POLLIN);
-    c->op.tried = false;
+    c->op.steady = false;
     return rc < 0 ? rc : 0;
 }
 

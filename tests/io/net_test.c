@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "io/net.h"
+#include "loop/loop.h"
 
 static char err[NET_ERROR_TEXT];
 static char name[NET_NAME];
@@ -565,6 +566,52 @@ static int accepts(void *arg)
 TEST("accept: one at a time, closed under it, and what it gives")
 {
     run_clean(accepts);
+}
+
+/* As another process that listens at the same socket may do: before the loop
+ * has seen that a connection is there, or when it has, and has woken the task
+ * that accepts. */
+static void take_away(int fd, const struct sockaddr_in *to, bool seen)
+{
+    int c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(connect(c, (const struct sockaddr *)to, sizeof *to), 0);
+    uint64_t turn = loop_current()->turns;
+    while (seen && loop_current()->turns == turn)
+        CHECK_INT(rota_checkpoint(), 0);
+    int taken = accept(fd, NULL, NULL);
+    CHECK(taken >= 0);
+    CHECK_INT(close(taken), 0);
+    reset(c);
+}
+
+static int taken_away(void *arg)
+{
+    (void)arg;
+    int fd = rota_listen("127.0.0.1", 0, NULL), mode = fcntl(fd, F_GETFL);
+    struct sockaddr_in to = loopback(port_of(fd));
+    for (int i = 0; i < 4; i++) {
+        CHECK_INT(fcntl(fd, F_SETFL, i % 2 ? mode : 0), 0);
+        rota_task *t = rota_create_task(accept_one, fd);
+        settle();
+        for (int k = 0; k < 4; k++) {
+            take_away(fd, &to, k % 2);
+            if (k != 2)
+                settle();
+        }
+        CHECK(!rota_task_done(t));
+        int c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK_INT(connect(c, (struct sockaddr *)&to, sizeof to), 0);
+        int peer = rota_await(t);
+        CHECK(peer >= 0);
+        reset(c);
+        CHECK_INT(rota_close(peer), 0);
+    }
+    return rota_close(fd);
+}
+
+TEST("a connection that another takes first is not waited for")
+{
+    run_clean(taken_away);
 }
 
 static int accept_races(void *arg)
