@@ -60,7 +60,7 @@ struct file_op {
     bool armed;
     bool cancelled;
     uint16_t generation;
-    unsigned entered; /* how often the ring had been when it was submitted */
+    unsigned entered; /* the ring's count of that when it was submitted */
     struct list link;
     struct timer moment; /* of what happens next in a simulation */
 };

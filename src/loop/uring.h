@@ -64,7 +64,7 @@ struct uring {
     size_t file_count;
     unsigned file_kinds;      /* bits by enum file_kind: what it can do */
     uint16_t file_generation; /* of the last one */
-    unsigned entered;         /* how often the kernel was */
+    unsigned entered;         /* how many times the kernel was, for them */
     unsigned closes_here;     /* those to come that are plain calls */
 
     struct io_uring_buf_ring *buffers; /* NULL: it has none */
