@@ -50,7 +50,8 @@ ROTA_API int rota_listen_unix(const char *path,
  * Returns a non-blocking CLOEXEC descriptor. A connection that broke while it
  * waited is passed over. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: it is still
  * there; go on after a pause. -EBUSY: another task is accepting here; -EBADF:
- * it was closed. Suspends: yes. Cancel: no connection is lost.
+ * it was closed, by rota_close, as a listener is to be once it was given here.
+ * Suspends: yes. Cancel: no connection is lost.
  */
 ROTA_API int rota_accept(int fd, struct sockaddr *addr,
                          socklen_t *len) ROTA_MUST;
