@@ -4,12 +4,10 @@
 
 #include <dirent.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 
 static int round_trip(void *arg)
@@ -558,16 +556,6 @@ TEST_LIMITED("a storm of signals does not show in calls on files", 60)
     test_storm_end();
 }
 
-/* Whether this kernel says what it knows of a name without waiting. */
-static bool knows_names(void)
-{
-    struct open_how how = { .flags = O_PATH, .resolve = RESOLVE_CACHED };
-    long fd = syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof how);
-    if (fd >= 0)
-        close((int)fd);
-    return fd >= 0;
-}
-
 /* Whether it reads such a file without waiting: on Linux 6.1 no
  * tmpfs does. */
 static bool reads_at_once(const char *path)
@@ -618,7 +606,7 @@ static int read_known(void *arg)
 TEST("what the kernel has in memory is opened, read and closed without thread")
 {
     test_needs_kernel();
-    if (!knows_names())
+    if (!opens_at_once("/", O_PATH))
         test_skip("no RESOLVE_CACHED here");
     run_in_folder(read_known);
 }

@@ -6,8 +6,10 @@
 #define FOLDER_H
 
 #include <ftw.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 
 #include "pair.h"
 
@@ -40,6 +42,18 @@ static inline void folder_make(void)
     snprintf(folder, sizeof folder, "/tmp/io-test-XXXXXX");
     CHECK(mkdtemp(folder) != NULL);
     atexit(folder_remove);
+}
+
+/* Whether kernel and file system say what they know of a name without
+ * waiting. */
+static inline bool opens_at_once(const char *path, int flags)
+{
+    struct open_how how = { .flags = (unsigned)flags,
+                            .resolve = RESOLVE_CACHED };
+    long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    if (fd >= 0)
+        close((int)fd);
+    return fd >= 0;
 }
 
 /* Runs `fn` with an empty folder. */
